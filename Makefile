@@ -1,0 +1,59 @@
+# Everything a developer runs. Each target does its own set-up; nothing needs root or Docker.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+SEED   ?= $(shell date +%s)
+TESTS  ?= tests
+
+.PHONY: help setup test test-cluster torture lint format bench golden docs lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
+
+setup: $(STAMP) ## make the virtual environment with locked, hashed dependencies
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "zenctl needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: $(STAMP) ## the whole suite that needs no cluster
+	$(BIN)/python -m pytest $(TESTS) -n auto -m 'not cluster and not torture'
+
+test-cluster: $(STAMP) ## the suite on a real API server (KUBEBUILDER_ASSETS or ZENCTL_TEST_KUBECONFIG)
+	$(BIN)/python -m pytest $(TESTS) -m 'cluster and not torture'
+
+torture: $(STAMP) ## the long fault suites; SEED=n repeats a run, FRACTION=0.1 takes a seeded part
+	@echo "seed $(SEED)"
+	ZENCTL_TORTURE_SEED=$(SEED) ZENCTL_TORTURE_FRACTION=$(or $(FRACTION),1) $(BIN)/python -m pytest $(TESTS) -m torture
+
+lint: $(STAMP) ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## the budgets, side by side with the alternatives, on a real API server
+	$(BIN)/python -m tests.bench
+
+golden: $(STAMP) ## renew the golden files after a deliberate change of output
+	ZENCTL_GOLDEN=renew $(BIN)/python -m pytest $(TESTS) -n auto -m 'not cluster and not torture'
+
+docs: $(STAMP) ## write the generated pages of docs/
+	$(BIN)/python -m tests.docs_pages
+
+lock: $(STAMP) ## renew the lock files
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements-dev.lock
+
+clean: ## remove everything that can be made again
+	rm -rf $(VENV) .work .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The watcher daemon: collects what a cluster's tools find into Observations."""

@@ -1,0 +1,1 @@
+"""Pure parsers, one per tool: what the tool wrote in, Observations out."""

@@ -1,0 +1,1 @@
+"""Backing up: what to read, and in which order; listing, showing and verifying what was written."""

@@ -1,0 +1,1 @@
+"""Cleaning up by real dates: judging every Observation, then deleting the proved ones."""

@@ -1,0 +1,1 @@
+"""The command line: options, session, one thin file per command group."""

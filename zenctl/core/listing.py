@@ -1,0 +1,53 @@
+"""How a collection was read: pages, and the consistency that the reader may claim for all of them.
+
+A LIST in pages is a snapshot only while its continue token lives. What happens when it expires is a
+choice that is recorded, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Generic, NamedTuple
+
+from zenctl.core.objects import Fields, RawObject
+
+
+class Consistency(StrEnum):
+    """What a finished listing is worth."""
+
+    SNAPSHOT = "snapshot"
+    """Every object is as it was at one resourceVersion."""
+    RESTARTED = "restarted"
+    """A snapshot too, but an earlier attempt expired and was thrown away."""
+    MIXED = "mixed"
+    """Later objects are newer than earlier ones; each is right by itself."""
+
+
+class OnExpired(StrEnum):
+    """What to do when the server has forgotten the snapshot that a continue token belongs to."""
+
+    RESTART = "restart"
+    """Read from the beginning; the consumer drops what it has when it sees ``Page.restarted``."""
+    MIX = "mix"
+    """Go on behind the last object with the token that the 410 offers; the result is mixed."""
+
+
+class Page(NamedTuple, Generic[Fields]):
+    """One page of a LIST, in the server's order (the byte order of "namespace/name")."""
+
+    objects: Sequence[RawObject[Fields]]
+    resource_version: str
+    remaining: int | None
+    """How many objects the server says are still to come; None where it does not say."""
+    restarted: bool
+    """True on the first page after a restart: all earlier pages are void."""
+    mixed: bool
+    """True where this page continues an expired snapshot at a newer resourceVersion."""
+
+
+def consistency(*, restarts: int, mixed: bool) -> Consistency:
+    """Return the class that a listing earned."""
+    if mixed:
+        return Consistency.MIXED
+    return Consistency.RESTARTED if restarts else Consistency.SNAPSHOT

@@ -1,0 +1,140 @@
+"""The Report: the only thing that renderers know, and the only thing that a command returns.
+
+``data`` is a typed frozen result and the contract: JSON, YAML and openmetrics are its encoding and
+nothing else. ``findings`` is all that SARIF and JUnit know. ``blocks`` is what table, markdown and
+HTML draw. A block holds values, not text: how a time or a size looks is the renderer's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from zenctl.core.findings import Finding
+from zenctl.errors import ExitCode
+
+SCHEMA_VERSION = 1
+"""Version of the JSON and YAML documents; grows only when a key changes its meaning or goes away."""
+
+
+class Result(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Base of the typed results that a Report carries as ``data``; keys are camelCase."""
+
+
+Row = TypeVar("Row", bound=Result)
+
+
+class ByteCount(int):
+    """A number of bytes, so that renderers can print it as a size."""
+
+
+class Tone(StrEnum):
+    """What a value means to the reader; renderers choose a colour or a mark for it, or nothing."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    MUTED = "muted"
+
+
+Value = str | int | float | bool | datetime | timedelta | ByteCount | None
+"""A value in a block. None is "unknown" and is never drawn as zero, empty or good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toned:
+    """A value with a meaning attached."""
+
+    value: Value
+    tone: Tone
+
+
+Cell = Value | Toned
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Named values, one a line."""
+
+    rows: tuple[tuple[str, Cell], ...]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; ``shrinks`` columns are shortened first when the terminal is narrow."""
+
+    title: str
+    right: bool = False
+    shrinks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under columns. ``omitted`` rows exist beyond those shown, and the renderer says so."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    title: str = ""
+    omitted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    tone: Tone | None = None
+
+
+Block = Facts | Table | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a command has to say; its verdict is the exit code."""
+
+    kind: str
+    data: Result
+    verdict: ExitCode = ExitCode.GOOD
+    findings: tuple[Finding, ...] = ()
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowStream(Generic[Row]):
+    """A listing that may be too long for a Report: typed rows that a renderer prints as they come.
+
+    ``cells`` turns a row into the cells of ``columns``; JSON and YAML encode the row itself.
+    """
+
+    kind: str
+    columns: tuple[Column, ...]
+    rows: Iterable[Row]
+    cells: Callable[[Row], tuple[Cell, ...]]
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return the report as the plain document that JSON and YAML print.
+
+    Times are RFC 3339 in UTC, durations are numbers of seconds by the names of their keys, and keys
+    keep the order of their declaration.
+    """
+    return {
+        "kind": report.kind,
+        "schemaVersion": SCHEMA_VERSION,
+        "verdict": report.verdict.name.lower(),
+        "exitCode": int(report.verdict),
+        "findings": [plain(finding) for finding in report.findings],
+        "data": plain(report.data),
+    }
+
+
+def plain(value: object) -> Any:
+    """Return any result as dicts, lists and scalars that JSON can hold."""
+    return msgspec.to_builtins(value)

@@ -1,0 +1,1 @@
+"""The triage desk: listing, showing and settling Observations."""

@@ -1,0 +1,1 @@
+"""Manifests that zenctl ships as package data."""

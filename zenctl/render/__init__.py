@@ -1,0 +1,1 @@
+"""Renderers: one Report in, text out."""

@@ -1,0 +1,1 @@
+"""Restoring archives and kubectl's files: deciding per object, then writing."""
