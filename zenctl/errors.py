@@ -117,12 +117,16 @@ class Unreachable(ZenctlError):
 
 
 class ApiFailure(Unreachable):
-    """The API server answered with an error; ``status`` is the HTTP status, ``reason`` its Status reason."""
+    """The API server answered with an error; ``status`` is the HTTP status, ``reason`` its Status reason.
+
+    ``repeated`` says that an earlier attempt got no answer and may have been carried out.
+    """
 
     def __init__(self, message: str, *, status: int, reason: str = "", hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.reason = reason
+        self.repeated = False
 
 
 class Conflict(ApiFailure):

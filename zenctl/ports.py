@@ -6,12 +6,12 @@ Every method may raise the errors of zenctl.errors and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from zenctl.core.listing import OnExpired, Page
-from zenctl.core.objects import Fields, Metadata, ObjectKey, RawObject, ResourceType
+from zenctl.core.listing import Page
+from zenctl.core.objects import Fields, KeyFields, ObjectKey, RawObject, ResourceType
 from zenctl.errors import ZenctlError
 
 Job = TypeVar("Job")
@@ -29,11 +29,21 @@ class ListQuery(NamedTuple):
 ALL = ListQuery()
 
 
+class WatchEvent(NamedTuple, Generic[Fields]):
+    """What happened to an object: ADDED, MODIFIED or DELETED (then the object is as it was last)."""
+
+    type: str
+    object: RawObject[Fields]
+
+
 class Discovery(Protocol):
     """What the cluster serves."""
 
     def group(self, group: str) -> tuple[ResourceType, ...]:
         """Return the resources of an API group at its preferred version; () where it is not served."""
+
+    def resolve(self, name: str) -> ResourceType:
+        """Return the resource that kubectl would understand by a name. Raises UsageError."""
 
     def refresh(self) -> None:
         """Forget what is cached, so that the next question asks the server."""
@@ -48,24 +58,33 @@ class ObjectReader(Protocol):
         fields: type[Fields],
         query: ListQuery = ALL,
         *,
-        on_expired: OnExpired = OnExpired.RESTART,
+        restarts: int = 2,
     ) -> Iterator[Page[Fields]]:
-        """LIST in pages of bounded size; order is the server's key order."""
+        """LIST in pages of bounded size; order is the server's key order.
+
+        When the snapshot expires, up to ``restarts`` times it begins again (see Page.restarted), then it
+        goes on mixed (see Page.mixed). Raises Expired where the server offers no way to go on.
+        """
 
     def get(self, resource: ResourceType, key: ObjectKey, fields: type[Fields]) -> RawObject[Fields]:
         """GET one object. Raises NotFound."""
 
+    def watch(
+        self, resource: ResourceType, fields: type[Fields], query: ListQuery, since: str
+    ) -> Iterator[WatchEvent[Fields]]:
+        """WATCH behind a resourceVersion, resuming after every cut. Raises Expired."""
+
 
 class ObjectWriter(Protocol):
-    """Writing objects. Bodies are JSON; answers are the metadata that the server gave the object."""
+    """Writing objects. Bodies are JSON; answers are the objects as the server stored them."""
 
-    def create(self, resource: ResourceType, namespace: str, body: bytes) -> Metadata:
+    def create(self, resource: ResourceType, namespace: str, body: bytes) -> RawObject[KeyFields]:
         """POST. Raises Conflict where the object exists, Invalid where the server refuses it."""
 
-    def replace(self, resource: ResourceType, key: ObjectKey, body: bytes) -> Metadata:
+    def replace(self, resource: ResourceType, key: ObjectKey, body: bytes) -> RawObject[KeyFields]:
         """PUT; the body names the resourceVersion it replaces. Raises Conflict, Invalid."""
 
-    def replace_status(self, resource: ResourceType, key: ObjectKey, body: bytes) -> Metadata:
+    def replace_status(self, resource: ResourceType, key: ObjectKey, body: bytes) -> RawObject[KeyFields]:
         """PUT to the status subresource; only status is taken from the body. Raises Conflict, Invalid."""
 
     def delete(self, resource: ResourceType, key: ObjectKey, *, uid: str, resource_version: str) -> None:
@@ -95,11 +114,13 @@ class ClusterInfo(Protocol):
 class Workers(Protocol):
     """A bounded pool that does jobs at the concurrency that the server can bear."""
 
-    def run(self, jobs: Iterable[Job], do: Callable[[Job], Answer]) -> Iterator[tuple[Job, Answer | ZenctlError]]:
+    def run(
+        self, jobs: Iterable[Job], do: Callable[[Job], Answer]
+    ) -> Generator[tuple[Job, Answer | ZenctlError], None, None]:
         """Do every job, and yield it with its answer, or with the error that it raised, as each ends.
 
-        Denied and Unreachable that concern every job alike are the caller's to stop on: it just stops
-        iterating, and no further job is begun.
+        Jobs are taken one by one as places get free. When the consumer closes the generator, no further
+        job is begun, and those under way are waited for.
         """
 
 
@@ -124,6 +145,9 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds that never run backwards."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
 
 
 class BlobInfo(NamedTuple):
@@ -155,6 +179,9 @@ class BlobStore(Protocol):
     def put(self, name: str) -> BlobSink:
         """Begin a new blob."""
 
+    def size(self, name: str) -> int:
+        """Return the size of a blob in bytes. Raises Refused where there is none."""
+
     def get(self, name: str, offset: int, length: int) -> bytes:
         """Return exactly length bytes from offset. Raises Damaged where the blob is shorter."""
 
@@ -163,6 +190,3 @@ class BlobStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove a blob; harmless where it is gone."""
-
-
-Environment = Mapping[str, str]

@@ -1,1 +1,1 @@
-"""Pure words that everything shares: instants, durations, objects, Observations, findings, reports. No I/O, clock, environment or randomness."""
+"""Pure words that everything shares: instants, objects, Observations, reports. No I/O, clock or randomness."""

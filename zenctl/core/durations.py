@@ -22,10 +22,10 @@ def parse_duration(text: str) -> timedelta:
     match = _PATTERN.fullmatch(cleaned)
     if match is None or not cleaned:
         raise ValueError(f"{text!r} is not a duration{_why(cleaned)}; write one {ACCEPTED}")
-    seconds = sum(int(n) * unit for n, unit in zip(match.groups(), _UNITS.values(), strict=True) if n)
     try:
-        return timedelta(seconds=seconds)
-    except OverflowError:
+        counts = [int(count or 0) for count in match.groups()]
+        return timedelta(seconds=sum(count * unit for count, unit in zip(counts, _UNITS.values(), strict=True)))
+    except (OverflowError, ValueError):  # int refuses thousands of digits
         raise ValueError(f"{text!r} is longer than time itself; write a duration {ACCEPTED}") from None
 
 
@@ -34,29 +34,39 @@ def _why(text: str) -> str:
         return ": it has no unit"
     if text.startswith(("-", "+")):
         return ": it has a sign"
-    if re.search(r"mo|month|y", text, re.IGNORECASE):
+    if re.search(r"\d\s*(mo|y)", text, re.IGNORECASE):
         return ": months and years have no fixed length"
     return ""
 
 
 def format_duration(duration: timedelta) -> str:
-    """Return the shortest text that parse_duration reads back, to the second: 7d, 1d12h, 0s."""
-    rest = int(duration.total_seconds())
-    if rest < 0:
-        return "-" + format_duration(-duration)
-    parts: list[str] = []
-    for unit, size in _UNITS.items():
-        if unit == "w":
-            continue
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
+    """Return the text in days and smaller units that parse_duration reads back, to the second: 7d, 1d12h, 0s.
+
+    A negative duration gets a sign, which parse_duration refuses.
+    """
+    if duration < timedelta(0):
+        text = format_duration(-duration)
+        return text if text == "0s" else "-" + text
+    return "".join(f"{count}{unit}" for unit, count in _split(duration) if count) or "0s"
 
 
 def humanise(duration: timedelta) -> str:
-    """Return a duration rounded for people to its two largest units: 7d3h, 12m5s, 0.4s."""
-    if timedelta(0) <= duration < timedelta(seconds=10):
-        return f"{duration.total_seconds():.1f}s"
-    parts = re.findall(r"\d+[dhms]", format_duration(duration))
-    return ("-" if duration < timedelta(0) else "") + "".join(parts[:2])
+    """Return a duration for people, cut to its largest unit and the next below: 7d3h, 12m5s, 0.4s."""
+    if duration < timedelta(0):
+        return "-" + humanise(-duration)
+    if duration < timedelta(seconds=10):
+        return f"{duration // timedelta(milliseconds=100) / 10}s" if duration else "0s"
+    parts = _split(duration)
+    first = next(place for place, (_, count) in enumerate(parts) if count)
+    return "".join(f"{count}{unit}" for unit, count in parts[first : first + 2] if count)
+
+
+def _split(duration: timedelta) -> list[tuple[str, int]]:
+    """Return days, hours, minutes and seconds of a duration; fractions are cut off."""
+    rest = duration // timedelta(seconds=1)  # total_seconds() is a float and rounds up near the largest
+    parts: list[tuple[str, int]] = []
+    for unit, size in _UNITS.items():
+        if unit != "w":
+            count, rest = divmod(rest, size)
+            parts.append((unit, count))
+    return parts

@@ -91,5 +91,10 @@ def parse_instant(text: str) -> datetime:
 
 
 def format_instant(instant: datetime) -> str:
-    """Return RFC 3339 text in UTC with a Z, with microseconds only where there are any."""
+    """Return RFC 3339 text in UTC with a Z, with microseconds only where there are any.
+
+    A naive datetime is a bug of ours and a ValueError: Python would take it for local time.
+    """
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant} has no time zone")
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

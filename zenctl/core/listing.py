@@ -1,7 +1,8 @@
 """How a collection was read: pages, and the consistency that the reader may claim for all of them.
 
-A LIST in pages is a snapshot only while its continue token lives. What happens when it expires is a
-choice that is recorded, never hidden.
+A LIST in pages is a snapshot only while its continue token lives. When it expires, the reader begins
+again, a stated number of times; after that it goes on behind the last object at the server's present
+state, where the server offers that. Either is recorded, never hidden.
 """
 
 from __future__ import annotations
@@ -24,15 +25,6 @@ class Consistency(StrEnum):
     """Later objects are newer than earlier ones; each is right by itself."""
 
 
-class OnExpired(StrEnum):
-    """What to do when the server has forgotten the snapshot that a continue token belongs to."""
-
-    RESTART = "restart"
-    """Read from the beginning; the consumer drops what it has when it sees ``Page.restarted``."""
-    MIX = "mix"
-    """Go on behind the last object with the token that the 410 offers; the result is mixed."""
-
-
 class Page(NamedTuple, Generic[Fields]):
     """One page of a LIST, in the server's order (the byte order of "namespace/name")."""
 
@@ -41,7 +33,7 @@ class Page(NamedTuple, Generic[Fields]):
     remaining: int | None
     """How many objects the server says are still to come; None where it does not say."""
     restarted: bool
-    """True on the first page after a restart: all earlier pages are void."""
+    """True on the first page after a restart: all earlier pages of this listing are void."""
     mixed: bool
     """True where this page continues an expired snapshot at a newer resourceVersion."""
 

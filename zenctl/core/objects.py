@@ -6,11 +6,32 @@ Nothing here knows what an Observation is, nor how bytes travel.
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-Fields = TypeVar("Fields")
+
+class HasKey(Protocol):
+    """What a field type must offer at least: the object's name and namespace."""
+
+    @property
+    def metadata(self) -> NamedInNamespace:
+        """The object's metadata, or the part of it that was decoded."""
+
+
+class NamedInNamespace(Protocol):
+    """The part of metadata that makes a key."""
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+
+    @property
+    def namespace(self) -> str:
+        """The object's namespace, "" where it has none."""
+
+
+Fields = TypeVar("Fields", bound=HasKey)
 
 
 class ObjectKey(NamedTuple):

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import isfinite
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from zenctl.core.findings import Finding
+from zenctl.core.instants import format_instant
+from zenctl.core.text import well_formed
 from zenctl.errors import ExitCode
 
 SCHEMA_VERSION = 1
@@ -120,11 +123,7 @@ class RowStream(Generic[Row]):
 
 
 def document(report: Report) -> dict[str, Any]:
-    """Return the report as the plain document that JSON and YAML print.
-
-    Times are RFC 3339 in UTC, durations are numbers of seconds by the names of their keys, and keys
-    keep the order of their declaration.
-    """
+    """Return the report as the plain document that JSON and YAML print; keys keep their declared order."""
     return {
         "kind": report.kind,
         "schemaVersion": SCHEMA_VERSION,
@@ -136,5 +135,34 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def plain(value: object) -> Any:
-    """Return any result as dicts, lists and scalars that JSON can hold."""
-    return msgspec.to_builtins(value)
+    """Return any result as dicts, lists and scalars that JSON can hold.
+
+    Times are RFC 3339 in UTC, durations numbers of seconds (their keys say so), a number that is none or
+    infinite is unknown, and a lone surrogate is written out, since UTF-8 has no place for it.
+    """
+    built = msgspec.to_builtins(value, builtin_types=(datetime, timedelta), str_keys=True, enc_hook=_builtin)
+    return _plain(built)
+
+
+def _builtin(value: object) -> object:
+    if isinstance(value, int):
+        return int(value)  # msgspec knows int but not its subclasses, such as ByteCount
+    raise NotImplementedError(f"a result cannot hold {type(value).__name__}")
+
+
+def _plain(value: object) -> object:
+    match value:
+        case str():
+            return well_formed(value)
+        case dict():
+            return {well_formed(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case float():
+            return value if isfinite(value) else None
+        case datetime():
+            return format_instant(value)
+        case timedelta():
+            return value.total_seconds()
+        case _:
+            return value

@@ -1,0 +1,197 @@
+"""Verifying an archive: structure (1), all stored and plain bytes (2), every object and its schema (3).
+
+It reports what it finds instead of stopping at the first, reads one member at a time, and changes nothing.
+Which schema an object must fit is the caller's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
+from itertools import pairwise
+
+import msgspec
+
+from zenctl.archive import members, tar
+from zenctl.archive.format import MANIFEST_NAME, Collection, Member
+from zenctl.archive.reader import Archive, ArchiveStore, open_archive
+from zenctl.errors import Damaged
+
+Check = Callable[[Collection, bytes], Sequence[str]]
+"""Says what is wrong with an object of a collection, given its line."""
+
+PROBLEMS_KEPT = 1_000
+"""How many problems a result names; it counts the others."""
+
+_STRUCTURE, _CHECKSUM, _OBJECT, _SCHEMA = "ZA101", "ZA102", "ZA103", "ZA104"
+
+
+class Level(IntEnum):
+    """How deep a verification goes."""
+
+    STRUCTURE = 1
+    BYTES = 2
+    OBJECTS = 3
+
+
+class Problem(msgspec.Struct, frozen=True, rename="camel"):
+    """One thing that is wrong: its code in the catalogue of findings, where, and what."""
+
+    code: str
+    where: str
+    what: str
+
+
+class Verification(msgspec.Struct, frozen=True, rename="camel"):
+    """What a verification found; ``problem_count`` may exceed the problems that are named."""
+
+    archive: str
+    level: int
+    members: int
+    objects: int
+    """Objects that were counted; 0 at level 1, which reads none."""
+    bytes: int
+    """Bytes of the file that were read and compared."""
+    problem_count: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Say that nothing was found."""
+        return self.problem_count == 0
+
+
+def verify(
+    store: ArchiveStore,
+    name: str,
+    level: Level = Level.BYTES,
+    *,
+    check: Check | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Verification:
+    """Verify an archive up to a level; ``advance`` is called with 1 for each member that is done.
+
+    Raises what the store raises, and Refused where the archive is encrypted or too new; damage is a result.
+    """
+    tally = _Tally()
+    try:
+        archive = open_archive(store, name)
+    except Damaged as error:
+        tally.add(_STRUCTURE, name, error.message)
+        return tally.result(name, level)
+    tally.bytes += archive.size_bytes - archive.footer.manifest_offset
+    walk = _Walk(store, archive, tally, check)
+    members_done = walk.structure() if level == Level.STRUCTURE else walk.content(objects=level >= Level.OBJECTS)
+    for _ in members_done:
+        tally.members += 1
+        advance(1)
+    return tally.result(name, level)
+
+
+class _Tally:
+    """What was found so far, with a bound on what is kept."""
+
+    def __init__(self) -> None:
+        self.members = 0
+        self.objects = 0
+        self.bytes = 0
+        self._count = 0
+        self._problems: list[Problem] = []
+
+    def add(self, code: str, where: str, what: str) -> None:
+        self._count += 1
+        if self._count <= PROBLEMS_KEPT:
+            self._problems.append(Problem(code, where, what))
+
+    def result(self, name: str, level: Level) -> Verification:
+        return Verification(
+            archive=name,
+            level=int(level),
+            members=self.members,
+            objects=self.objects,
+            bytes=self.bytes,
+            problem_count=self._count,
+            problems=tuple(self._problems),
+        )
+
+
+class _Walk:
+    """One pass over the members of an archive; each generator yields once a member."""
+
+    def __init__(self, store: ArchiveStore, archive: Archive, tally: _Tally, check: Check | None) -> None:
+        self._store = store
+        self._archive = archive
+        self._tally = tally
+        self._check = check
+        self._time_seconds = archive.footer.time_seconds
+
+    def structure(self) -> Iterator[None]:
+        """Compare what lies before, between and behind the data of the members, and read nothing else."""
+        footer = self._archive.footer
+        places = [(m.name, m.offset, m.stored_size) for _, m in self._archive.members()]
+        places.append((MANIFEST_NAME, footer.manifest_offset, footer.manifest_size))
+        self._compare(0, tar.header(places[0][0], places[0][2], self._time_seconds), places[0][0])
+        for (name, offset, size), (next_name, _, next_size) in pairwise(places):
+            gap = bytes(tar.padding(size)) + tar.header(next_name, next_size, self._time_seconds)
+            self._compare(offset + tar.BLOCK_BYTES + size, gap, f"between {name} and {next_name}")
+            yield
+
+    def _compare(self, offset: int, expected: bytes, where: str) -> None:
+        self._tally.bytes += len(expected)
+        if self._read(where, offset, len(expected)) not in (expected, None):
+            self._tally.add(_STRUCTURE, where, "tar header or padding is not the one that the manifest gives")
+
+    def content(self, *, objects: bool) -> Iterator[None]:
+        """Compare every byte of the file; look into every object too where that is wanted."""
+        footer = self._archive.footer
+        digest = hashlib.sha256()
+        for collection, member in self._archive.members():
+            whole = self._read(member.name, member.offset, tar.occupied(member.stored_size))
+            if whole is not None:
+                self._tally.bytes += len(whole)
+                digest.update(whole)
+                self._member(collection, member, whole, objects=objects)
+            yield
+        end = self._read(MANIFEST_NAME, footer.manifest_offset, tar.occupied(footer.manifest_size))
+        digest.update(end or b"")
+        if digest.hexdigest() != footer.content_sha256:
+            self._tally.add(_CHECKSUM, self._archive.name, "the bytes before the footer do not match their SHA-256")
+
+    def _read(self, where: str, offset: int, length: int) -> bytes | None:
+        try:
+            return self._store.get(self._archive.name, offset, length)
+        except Damaged as error:
+            self._tally.add(_STRUCTURE, where, error.message)
+            return None
+
+    def _member(self, collection: Collection, member: Member, whole: bytes, *, objects: bool) -> None:
+        code = _STRUCTURE
+        try:
+            stored = members.stored_part(member, whole, self._time_seconds)
+            code = _CHECKSUM
+            plain = members.plain_part(member, stored)
+            code = _STRUCTURE
+            lines = members.lines_of(member, plain)
+            self._tally.objects += len(lines)
+            members.keys_of(member, (lines[0], lines[-1]), ascending=False)
+        except Damaged as error:
+            self._tally.add(code, member.name, error.message)
+            return
+        if objects:
+            self._objects(collection, member, lines)
+
+    def _objects(self, collection: Collection, member: Member, lines: Sequence[bytes]) -> None:
+        keys: list[str] = []
+        for number, line in enumerate(lines, 1):
+            where = f"{member.name} line {number}"
+            try:
+                keys.append(members.key_of(line))
+                msgspec.json.decode(line)
+            except (Damaged, ValueError, RecursionError) as error:
+                self._tally.add(_OBJECT, where, str(error))
+                continue
+            for problem in self._check(collection, line) if self._check else ():
+                self._tally.add(_SCHEMA, f"{collection.folder} {keys[-1]}", problem)
+        if collection.sorted and not members.ascends(keys):
+            self._tally.add(_STRUCTURE, member.name, "keys do not ascend, as the manifest says")

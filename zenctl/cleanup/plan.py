@@ -1,0 +1,179 @@
+"""The decision which Observations may go: pure, one reason per object, and keeping in every doubt.
+
+An Observation goes only when its phase is one of those asked for and the instant that its age is
+counted from is known and lies before the cutoff, and nobody has seen it again since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from zenctl.core.instants import TimeProblem
+from zenctl.core.objects import ObjectKey, ResourceType
+from zenctl.core.observation import (
+    AgeSource,
+    ObservationFields,
+    Phase,
+    age_of,
+    last_seen,
+    phase_of,
+    severity_of,
+    spec_of,
+    text,
+)
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be deleted. Phases are compared exactly; empty severities means every severity."""
+
+    older_than: timedelta
+    phases: frozenset[str] = frozenset({Phase.RESOLVED.value})
+    severities: frozenset[str] = frozenset()
+    age_from: AgeSource = AgeSource.AUTO
+
+
+class Reason(StrEnum):
+    """Why an Observation is deleted or kept."""
+
+    EXPIRED = "expired"
+    OTHER_PHASE = "other-phase"
+    OTHER_SEVERITY = "other-severity"
+    YOUNG = "young"
+    SEEN_AGAIN = "seen-again"
+    NO_TIME = "no-time"
+    MALFORMED_TIME = "malformed-time"
+    ZONELESS_TIME = "zoneless-time"
+    FUTURE_TIME = "future-time"
+    ALREADY_GOING = "already-going"
+
+    @property
+    def doubtful(self) -> bool:
+        """Say whether the object is kept only because its time cannot be trusted."""
+        return self in _DOUBTFUL
+
+
+_DOUBTFUL = frozenset({Reason.NO_TIME, Reason.MALFORMED_TIME, Reason.ZONELESS_TIME, Reason.FUTURE_TIME})
+_PROBLEMS = {
+    TimeProblem.ABSENT: Reason.NO_TIME,
+    TimeProblem.MALFORMED: Reason.MALFORMED_TIME,
+    TimeProblem.ZONELESS: Reason.ZONELESS_TIME,
+}
+
+
+class Judgement(NamedTuple):
+    """What was decided about one Observation, and on which evidence."""
+
+    reason: Reason
+    source: AgeSource
+    instant: datetime | None
+
+
+def judge(fields: ObservationFields, rule: Rule, now: datetime) -> Judgement:
+    """Decide about one Observation; ``now`` is the API server's time."""
+    age = age_of(fields, rule.age_from)
+    instant = age.reading.instant
+    return Judgement(_reason(fields, rule, now, instant, age.reading.problem), age.source, instant)
+
+
+def _reason(
+    fields: ObservationFields, rule: Rule, now: datetime, instant: datetime | None, problem: TimeProblem | None
+) -> Reason:
+    if fields.metadata.deletion_timestamp is not None:
+        return Reason.ALREADY_GOING
+    if phase_of(fields) not in rule.phases:
+        return Reason.OTHER_PHASE
+    if rule.severities and severity_of(fields) not in rule.severities:
+        return Reason.OTHER_SEVERITY
+    if instant is None:
+        return _PROBLEMS[problem or TimeProblem.ABSENT]
+    if instant > now:
+        return Reason.FUTURE_TIME
+    cutoff = now - rule.older_than
+    if instant >= cutoff:
+        return Reason.YOUNG
+    return _seen_again(fields, cutoff)
+
+
+def _seen_again(fields: ObservationFields, cutoff: datetime) -> Reason:
+    """Keep what was seen after the cutoff, and what says when in a way that nobody can read."""
+    seen = last_seen(fields)
+    if not seen.present:
+        return Reason.EXPIRED
+    if seen.instant is None:
+        return _PROBLEMS[seen.problem or TimeProblem.MALFORMED]
+    return Reason.SEEN_AGAIN if seen.instant >= cutoff else Reason.EXPIRED
+
+
+class Candidate(NamedTuple):
+    """An Observation that will be deleted, with the uid and resourceVersion that it was judged at."""
+
+    resource: ResourceType
+    key: ObjectKey
+    uid: str
+    resource_version: str
+    severity: str
+    source: str
+    phase: str
+    judgement: Judgement
+
+
+class Doubt(NamedTuple):
+    """An Observation that is kept because its time cannot be trusted."""
+
+    resource: ResourceType
+    key: ObjectKey
+    judgement: Judgement
+
+
+class Plan(NamedTuple):
+    """Everything that was decided, before anything is done."""
+
+    rule: Rule
+    now: datetime
+    candidates: tuple[Candidate, ...]
+    doubts: tuple[Doubt, ...]
+    kept: dict[Reason, int]
+    total: int
+
+    @property
+    def cutoff(self) -> datetime:
+        """The instant before which an Observation counts as old."""
+        return self.now - self.rule.older_than
+
+
+def plan_cleanup(
+    objects: Iterable[tuple[ResourceType, ObjectKey, ObservationFields]], rule: Rule, now: datetime
+) -> Plan:
+    """Judge every Observation and return the plan."""
+    candidates: list[Candidate] = []
+    doubts: list[Doubt] = []
+    kept: dict[Reason, int] = {}
+    total = 0
+    for resource, key, fields in objects:
+        total += 1
+        judgement = judge(fields, rule, now)
+        if judgement.reason is Reason.EXPIRED:
+            candidates.append(_candidate(resource, key, fields, judgement))
+            continue
+        kept[judgement.reason] = kept.get(judgement.reason, 0) + 1
+        if judgement.reason.doubtful:
+            doubts.append(Doubt(resource, key, judgement))
+    return Plan(rule, now, tuple(candidates), tuple(doubts), kept, total)
+
+
+def _candidate(resource: ResourceType, key: ObjectKey, fields: ObservationFields, judgement: Judgement) -> Candidate:
+    return Candidate(
+        resource=resource,
+        key=key,
+        uid=fields.metadata.uid,
+        resource_version=fields.metadata.resource_version,
+        severity=severity_of(fields),
+        source=text(spec_of(fields).source),
+        phase=phase_of(fields),
+        judgement=judgement,
+    )

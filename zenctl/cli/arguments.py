@@ -1,0 +1,70 @@
+"""Options that several commands share by meaning, and their reading into typed values."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+import typer
+
+from zenctl.core.durations import parse_duration
+from zenctl.core.instants import parse_instant
+from zenctl.errors import UsageError
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+NamespaceOption = Annotated[
+    str,
+    typer.Option("-n", "--namespace", metavar="NS", help="Only this namespace (default all).", show_default=False),
+]
+SelectorOption = Annotated[
+    str,
+    typer.Option(
+        "-l",
+        "--selector",
+        metavar="SELECTOR",
+        help="Only objects with these labels, as in kubectl.",
+        show_default=False,
+    ),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.", show_default=False)]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only plan; change nothing.", show_default=False)]
+ApiGroupOption = Annotated[
+    str,
+    typer.Option("--api-group", envvar="ZENCTL_API_GROUP", metavar="GROUP", help="API group of the Observations."),
+]
+
+
+def duration(option: str, text: str) -> timedelta:
+    """Read a duration option. Raises UsageError."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def instant(option: str, text: str, now: datetime) -> datetime:
+    """Read an option that is an instant, or a duration back from now. Raises UsageError."""
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return parse_instant(text)
+    except ValueError:
+        message = f"{option}: {text!r} is neither a duration such as 24h nor a time such as 2026-11-23T02:00:00Z"
+        raise UsageError(message) from None
+
+
+def choice(option: str, kind: type[_Choice], text: str) -> _Choice:
+    """Read an option that is one of a closed set, in any case. Raises UsageError."""
+    for member in kind:
+        if member.value.lower() == text.lower():
+            return member
+    raise UsageError(f"{option}: {text!r} is none of {', '.join(member.value for member in kind)}")
+
+
+def words(values: list[str] | None) -> frozenset[str]:
+    """Read a repeatable option whose values may be lists with commas."""
+    return frozenset(word.strip() for value in values or () for word in value.split(",") if word.strip())

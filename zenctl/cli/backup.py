@@ -1,0 +1,159 @@
+"""``zenctl backup``, and its list, show and verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zenctl.cli.arguments import ApiGroupOption, NamespaceOption
+from zenctl.cli.options import command, new_group
+from zenctl.cli.session import Session
+from zenctl.core.observation import GROUP
+from zenctl.core.report import Report
+from zenctl.errors import ExitCode, Refused, UsageError
+
+if TYPE_CHECKING:
+    from zenctl.archive.reader import Archive
+    from zenctl.ports import BlobStore
+
+app = new_group("backup", "Back up Observations; list, show and verify backups.")
+
+_CREATE = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED)
+_READ = (*_CREATE, ExitCode.DAMAGED)
+
+ArchiveArgument = Annotated[
+    str, typer.Argument(metavar="ARCHIVE", help="latest, the start of an id, a name in the store, or a file.")
+]
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        "--cluster", metavar="NAME", help="Whose latest backup (default this cluster's).", show_default=False
+    ),
+]
+
+
+@command(app, codes=_CREATE, group_default=True)
+def create(session: Session, namespace: NamespaceOption = "", api_group: ApiGroupOption = GROUP) -> Report:
+    """Back up the CRDs of the group, all their objects with status, and the watcher's ConfigMaps.
+
+    Without a sub-command, zenctl backup creates a backup. Observations of all namespaces go in, streamed,
+    in memory that does not grow with their number. The archive appears in the store only when it is
+    whole and flushed to disk; until then, and whatever happens, earlier ones stay as they are.
+    """
+    import uuid
+
+    from zenctl import __version__
+    from zenctl.archive.format import BACKUP
+    from zenctl.backup.create import BackupPorts, BackupRequest, create_backup
+    from zenctl.backup.report import created_report
+
+    ports = BackupPorts(
+        discovery=session.discovery,
+        reader=session.cluster,
+        info=session.cluster,
+        store=session.store,
+        progress=session.progress,
+        clock=session.clock,
+    )
+    request = BackupRequest(
+        group=api_group,
+        namespace=namespace or None,
+        system_namespace=session.settings.system_namespace,
+        cluster_name=session.settings.cluster_name,
+        archive_id=str(uuid.uuid4()),
+        tool_version=__version__,
+        set_name=BACKUP,
+    )
+    return created_report(create_backup(ports, request))
+
+
+@command(app, "list", codes=_READ)
+def list_(session: Session) -> Report:
+    """List the archives of the store, newest first, reading only their footers.
+
+    A file that should be an archive and is damaged is shown too, and the exit code is 8.
+    """
+    from zenctl.archive.reader import list_archives
+    from zenctl.backup.report import list_report
+
+    return list_report(list_archives(session.store))
+
+
+@command(app, "show", codes=_READ)
+def show(
+    session: Session,
+    archive: ArchiveArgument,
+    object_: Annotated[
+        str, typer.Argument(metavar="[OBJECT]", help="NS/NAME of one object to print.", show_default=False)
+    ] = "",
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="Kind of that object (default Observation).")
+    ] = "Observation",
+    cluster: ClusterOption = "",
+) -> Report:
+    """Show what an archive holds, or one object out of it, reading only the part that it lies in."""
+    import msgspec
+
+    from zenctl.backup.report import contents_report, object_report
+
+    opened = open_named(session, archive, cluster)
+    if not object_:
+        return contents_report(opened)
+    found = [c for c in opened.manifest.collections if c.resource.kind.lower() == kind.lower()]
+    if not found:
+        kinds = ", ".join(c.resource.kind for c in opened.manifest.collections)
+        raise UsageError(f"the archive holds nothing of kind {kind}", hint=f"it holds {kinds}")
+    for collection in found:
+        line = opened.find(collection, object_)
+        if line is not None:
+            resource = collection.resource.resource_type
+            value = {"apiVersion": resource.api_version, "kind": resource.kind, **msgspec.json.decode(line)}
+            return object_report(opened, value)
+    raise Refused(f"archive {opened.name} holds no {kind} {object_}", hint="write it as NS/NAME")
+
+
+@command(app, "verify", codes=_READ)
+def verify(
+    session: Session,
+    archive: ArchiveArgument = "latest",
+    level: Annotated[
+        int, typer.Option("--level", min=1, max=3, help="1 structure, 2 every byte, 3 every object and its schema.")
+    ] = 2,
+    cluster: ClusterOption = "",
+) -> Report:
+    """Prove that an archive is what was written: its structure, its bytes, its objects.
+
+    Level 1 reads headers only, level 2 compares every byte with its checksum, level 3 also parses every
+    object and holds it against its own CRD. Exit code 8 means damaged.
+    """
+    from zenctl.archive import verify as verification
+    from zenctl.backup.check import object_check
+    from zenctl.backup.report import verified_report
+
+    store, name = locate(session, archive, cluster)
+    check = object_check(open_named(session, archive, cluster)) if level >= verification.Level.OBJECTS else None
+    session.progress.begin(f"verifying {name}", None, "members")
+    result = verification.verify(
+        store, name, verification.Level(level), check=check, advance=session.progress.advance
+    )
+    return verified_report(result)
+
+
+def locate(session: Session, wanted: str, cluster: str) -> tuple[BlobStore, str]:
+    """Return the store and the name of the archive that is meant by a word or a path."""
+    from zenctl.backup.catalogue import LATEST, find
+    from zenctl.cli.session import file_store
+
+    if wanted != LATEST and (found := file_store(wanted)) is not None:
+        return found
+    whose = cluster or session.settings.cluster_name or (session.cluster.uid() if wanted == LATEST else "")
+    return session.store, find(session.store, wanted, whose)
+
+
+def open_named(session: Session, wanted: str, cluster: str) -> Archive:
+    """Open the archive that is meant by a word or a path. Raises Damaged, Refused."""
+    from zenctl.archive.reader import open_archive
+
+    store, name = locate(session, wanted, cluster)
+    return open_archive(store, name)

@@ -1,0 +1,264 @@
+"""The session: the only place that joins ports and adapters, and the way a command reaches the world.
+
+It opens what a command asks for, when it asks. It prints results to stdout, and everything else to
+stderr. It decides nothing about a cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from zenctl import __version__
+from zenctl.cli.options import Settings
+from zenctl.core.durations import parse_duration
+from zenctl.core.report import Report, RowStream
+from zenctl.core.text import printable
+from zenctl.errors import ExitCode, Refused, UsageError
+
+if TYPE_CHECKING:
+    from zenctl.blob.folder import FolderStore
+    from zenctl.blob.lines import LineFile
+    from zenctl.kube.discovery import Discovery
+    from zenctl.kube.gateway import Gateway
+    from zenctl.kube.http import Client
+    from zenctl.kube.workers import Workers
+    from zenctl.ports import Progress
+    from zenctl.render import View
+
+
+class SystemClock:
+    """The machine's own clock; satisfies ports.Clock."""
+
+    def now(self) -> datetime:
+        """Return the local clock's time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class Session:
+    """One run of one command."""
+
+    def __init__(self, settings: Settings, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self._stdin = stdin
+        self._stdout = stdout
+        self._stderr = stderr
+        self._opened: Client | None = None
+        self._check_output()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.end()
+        if self._opened is not None:
+            self._opened.close()
+
+    # -- the cluster ---------------------------------------------------------------------------------
+
+    @cached_property
+    def cluster(self) -> Gateway:
+        """The gateway to the cluster that the options name."""
+        from zenctl.kube.gateway import Gateway
+
+        return Gateway(self._client)
+
+    @cached_property
+    def discovery(self) -> Discovery:
+        """What that cluster serves."""
+        from zenctl.kube.discovery import Discovery
+
+        return Discovery(self._client)
+
+    @cached_property
+    def workers(self) -> Workers:
+        """The pool for many small requests to that cluster."""
+        from zenctl.kube.workers import Workers
+
+        return Workers(self._client.pressure)
+
+    @cached_property
+    def _client(self) -> Client:
+        from zenctl.kube.connect import Connection, ConnectOptions
+        from zenctl.kube.http import Client
+
+        options = ConnectOptions(
+            self.settings.kubeconfig, self.settings.context, self.settings.as_user, self.settings.as_group
+        )
+        timeout_seconds = self._duration_seconds("--request-timeout", self.settings.request_timeout)
+        self._opened = Client(
+            Connection(options, self.settings.environ),
+            timeout_seconds=timeout_seconds,
+            user_agent=f"zenctl/{__version__}",
+        )
+        return self._opened
+
+    # -- the store -----------------------------------------------------------------------------------
+
+    @cached_property
+    def store(self) -> FolderStore:
+        """The folder that backups are kept in."""
+        from zenctl.blob.folder import FolderStore
+
+        return FolderStore(self._store_path())
+
+    def _store_path(self) -> Path:
+        chosen = self.settings.store
+        if "://" in chosen:
+            raise UsageError(f"no store of the kind {chosen.partition('://')[0]}://", hint="give a folder to --store")
+        if chosen:
+            path = Path(chosen).expanduser()
+            _refuse_container_layer(path, self.settings.environ)
+            return path
+        if self.settings.environ.get("KUBERNETES_SERVICE_HOST"):
+            raise UsageError(
+                "inside a pod there is no default place for backups", hint="give --store DIR or set ZENCTL_STORE"
+            )
+        return default_store(self.settings.environ)
+
+    # -- talking to people ---------------------------------------------------------------------------
+
+    @cached_property
+    def progress(self) -> Progress:
+        """The progress line on stderr; silent with --quiet."""
+        from zenctl.cli.progress import make_progress
+
+        return make_progress(
+            self._stderr, monotonic=time.monotonic, quiet=self.settings.quiet, environ=self.settings.environ
+        )
+
+    def note(self, text: str) -> None:
+        """Tell a person something beside the result."""
+        if not self.settings.quiet:
+            self._stderr.write(f"{printable(text)}\n")
+
+    def approve(self, plan: Report, question: str, *, yes: bool, dry_run: bool) -> Report | None:
+        """Apply the confirmation rule to a plan that deletes or overwrites.
+
+        Returns None to go ahead. Otherwise it returns the report to end with: the plan itself for a dry
+        run, and the plan as refused where nobody confirmed.
+        """
+        if dry_run:
+            return plan
+        if yes:
+            return None
+        if not (self._stdin.isatty() and self._stderr.isatty()):
+            self._stderr.write("zenctl: not confirmed: this is only the plan\nhint: give --yes to carry it out\n")
+            return replace(plan, verdict=ExitCode.REFUSED)
+        self._print(plan, self._stderr, "table")
+        self._stderr.write(f"{question} [y/N] ")
+        self._stderr.flush()
+        if self._stdin.readline().strip().lower() in ("y", "yes"):
+            return None
+        raise Refused("not confirmed: nothing was done")
+
+    def finish(self, result: Report | RowStream[Any] | str) -> ExitCode:
+        """Print a command's result; return the exit code that it means. Text is printed as it is."""
+        self.progress.end()
+        if isinstance(result, str):
+            self._stdout.write(result)
+            return ExitCode.GOOD
+        if isinstance(result, RowStream):
+            from zenctl.render import render_rows
+
+            for chunk in render_rows(result, self.settings.output, self._view(self._stdout)):
+                self._stdout.write(chunk)
+            return ExitCode.GOOD
+        self._print(result, self._stdout, self.settings.output)
+        return result.verdict
+
+    def _print(self, report: Report, stream: TextIO, fmt: str) -> None:
+        from zenctl.render import render
+
+        for chunk in render(report, fmt, self._view(stream)):
+            stream.write(chunk)
+
+    def _view(self, stream: TextIO) -> View:
+        from zenctl.render import View
+
+        colour = stream.isatty() and not self.settings.no_color and not self.settings.environ.get("NO_COLOR")
+        return View(width=_width(stream), colour=colour and self.settings.environ.get("TERM") != "dumb")
+
+    def _check_output(self) -> None:
+        """Refuse an unknown format before any work is done."""
+        from zenctl.render import FORMATS
+
+        if self.settings.output not in FORMATS:
+            raise UsageError(f"no output format {self.settings.output!r}", hint=f"choose one of {', '.join(FORMATS)}")
+
+    @staticmethod
+    def _duration_seconds(option: str, text: str) -> float:
+        try:
+            seconds = parse_duration(text).total_seconds()
+        except ValueError as error:
+            raise UsageError(f"{option}: {error}") from None
+        if seconds <= 0:
+            raise UsageError(f"{option} must be longer than nothing")
+        return seconds
+
+
+def default_store(environ: Mapping[str, str]) -> Path:
+    """Return the user's own folder for backups (XDG base directory specification)."""
+    data = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local" / "share")
+    return Path(data) / "zenctl" / "backups"
+
+
+def _width(stream: TextIO) -> int | None:
+    """Return the columns of a terminal; None where the stream is none, and nothing may be cut off."""
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return 80
+
+
+def _refuse_container_layer(path: Path, environ: Mapping[str, str]) -> None:
+    """Refuse a folder that goes away with the container: one on the same file system as its root."""
+    if not environ.get("KUBERNETES_SERVICE_HOST"):
+        return
+    there = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
+    if there.stat().st_dev == Path("/").stat().st_dev:
+        raise Refused(
+            f"{path} lies on the container's own file system, and is lost with it",
+            hint="mount a volume there, or give --store a folder on one",
+        )
+
+
+def file_store(path: str) -> tuple[FolderStore, str] | None:
+    """Return a store around the folder of a file, and the file's name in it; None where there is no such file."""
+    from zenctl.blob.folder import FolderStore
+
+    file = Path(path).expanduser()
+    return (FolderStore(file.parent), file.name) if file.is_file() else None
+
+
+@contextmanager
+def reject_file(path: str, now: datetime) -> Iterator[LineFile]:
+    """Yield the file for objects that could not be restored; it is made with the first of them."""
+    from zenctl.blob.lines import LineFile
+
+    kept = LineFile(Path(path or f"zenctl-rejects-{now:%Y%m%dT%H%M%SZ}.ndjson").expanduser())
+    try:
+        yield kept
+    finally:
+        kept.close()

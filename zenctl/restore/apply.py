@@ -1,0 +1,370 @@
+"""Carrying out a restore's plan: CRDs, then namespaces, then objects in parallel, each with its status.
+
+Every write is decided by zenctl.restore.decide on the state that it is bound to by resourceVersion. One
+bad object never stops the rest; what fails is named and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+from zenctl.core.objects import (
+    CUSTOM_RESOURCE_DEFINITION,
+    NAMESPACE,
+    KeyFields,
+    Metadata,
+    ObjectKey,
+    RawObject,
+    ResourceType,
+)
+from zenctl.core.patience import Patience
+from zenctl.errors import ApiFailure, Conflict, Denied, ExitCode, NotFound, Unreachable, ZenctlError, worst
+from zenctl.ports import ListQuery
+from zenctl.restore.bodies import definition_body, new_body, replacement_body, status_body
+from zenctl.restore.decide import Action, LiveFields, LiveState, decide, live_state
+from zenctl.restore.plan import BatchPlan, Plan
+from zenctl.restore.read import RestorePorts, archived_fields, exists, live_resource
+
+_ESTABLISH_SECONDS = 60.0
+_POLL_SECONDS = 0.1
+_TRIES = 4
+
+
+class Done(StrEnum):
+    """What became of one object."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+
+
+class StatusDone(StrEnum):
+    """What became of its status."""
+
+    RESTORED = "restored"
+    """Written, and the server's answer holds all of it."""
+    ALTERED = "altered"
+    """Written, but the server's answer lacks or changes something."""
+    ABSENT = "absent"
+    """There was none to write."""
+
+
+class Restored(NamedTuple):
+    """One object that was dealt with."""
+
+    done: Done
+    status: StatusDone
+
+
+class Failure(NamedTuple):
+    """One object that could not be restored."""
+
+    kind: str
+    key: ObjectKey
+    error: ZenctlError
+
+
+class BatchOutcome(NamedTuple):
+    """What became of the objects of one kind."""
+
+    kind: str
+    resource: str
+    done: dict[Done, int]
+    status: dict[StatusDone, int]
+
+
+class Outcome(NamedTuple):
+    """What became of a plan."""
+
+    plan: Plan
+    definitions_created: tuple[str, ...]
+    namespaces_created: tuple[str, ...]
+    batches: tuple[BatchOutcome, ...]
+    failures: tuple[Failure, ...]
+    not_tried: int
+    seconds: float
+
+    @property
+    def verdict(self) -> ExitCode:
+        """What the run as a whole is worth."""
+        unreadable = [ExitCode.PARTIAL] if self.plan.unreadable else []
+        return worst([*unreadable, *(failure.error.code for failure in self.failures)])
+
+
+class _Job(NamedTuple):
+    key: ObjectKey
+    line: bytes
+    fields: LiveFields
+    live: LiveState | None
+
+
+def apply(ports: RestorePorts, plan: Plan) -> Outcome:
+    """Write what the plan says. Raises Denied before the first write where a needed permission is missing."""
+    started = ports.clock.monotonic()
+    _check_permissions(ports, plan)
+    definitions = _create_definitions(ports, plan)
+    namespaces = tuple(name for name in plan.missing_namespaces if _create_namespace(ports, name))
+    batches: list[BatchOutcome] = []
+    failures: list[Failure] = []
+    not_tried = 0
+    for batch in plan.batches:
+        outcome, failed = _apply_batch(ports, plan, batch)
+        batches.append(outcome)
+        failures += failed
+        tried = sum(outcome.done.values()) + len(failed)
+        not_tried += max(0, batch.writes + batch.actions.get(Action.SKIP, 0) - tried)
+    return Outcome(
+        plan,
+        definitions,
+        namespaces,
+        tuple(batches),
+        tuple(failures),
+        not_tried,
+        ports.clock.monotonic() - started,
+    )
+
+
+# -- before the objects ------------------------------------------------------------------------------
+
+
+def _check_permissions(ports: RestorePorts, plan: Plan) -> None:
+    """Ask for every permission that the plan needs, and name all that are missing together."""
+    missing: list[str] = []
+    for batch in plan.batches:
+        resource = batch.resource
+        if resource is None:
+            continue
+        wanted = [("create", "")] if batch.actions.get(Action.CREATE) else []
+        wanted += [("update", "")] if batch.actions.get(Action.UPDATE) else []
+        wanted += [("update", "status")] if batch.writes and resource.status_subresource else []
+        for verb, subresource in wanted:
+            if not ports.reviewer.allowed(resource, verb, subresource=subresource):
+                missing.append(f"{verb} {resource.plural}{'/' + subresource if subresource else ''}")
+    if missing:
+        raise Denied(
+            f"cannot restore: this account may not {', '.join(missing)}",
+            hint="grant these verbs cluster-wide to it, or use another context or --as; nothing was written",
+        )
+
+
+def _create_definitions(ports: RestorePorts, plan: Plan) -> tuple[str, ...]:
+    """Create the CRDs that are missing, and wait until each is served."""
+    missing = {definition.name for definition in plan.definitions if not definition.exists}
+    for batch in plan.source.batches():
+        if not batch.is_definitions:
+            continue
+        for line in plan.source.objects(batch):
+            value = msgspec.json.decode(line)
+            if value.get("metadata", {}).get("name") in missing:
+                body = {"apiVersion": batch.api_version, "kind": batch.kind, **definition_body(value)}
+                _create_quietly(ports, CUSTOM_RESOURCE_DEFINITION, "", body)
+    for name in sorted(missing):
+        _wait_until_established(ports, name)
+    if missing:
+        ports.discovery.refresh()
+    return tuple(sorted(missing))
+
+
+class _Condition(msgspec.Struct, frozen=True):
+    type: str = ""
+    status: str = ""
+
+
+class _DefinitionStatus(msgspec.Struct, frozen=True):
+    conditions: tuple[_Condition, ...] | None = None
+
+
+class _DefinitionFields(msgspec.Struct, frozen=True):
+    metadata: Metadata = Metadata()
+    status: _DefinitionStatus = _DefinitionStatus()
+
+
+def _wait_until_established(ports: RestorePorts, name: str) -> None:
+    """Wait until a CRD is Established with its names accepted. Raises Unreachable after a minute."""
+    deadline_seconds = ports.clock.monotonic() + _ESTABLISH_SECONDS
+    while True:
+        definition = ports.reader.get(CUSTOM_RESOURCE_DEFINITION, ObjectKey("", name), _DefinitionFields)
+        true = {c.type for c in definition.fields.status.conditions or () if c.status == "True"}
+        if {"Established", "NamesAccepted"} <= true:
+            return
+        if ports.clock.monotonic() > deadline_seconds:
+            raise Unreachable(
+                f"the CRD {name} was created, but the API server does not establish it",
+                hint=f"see kubectl describe crd {name}",
+            )
+        ports.clock.sleep(_POLL_SECONDS)
+
+
+def _served(ports: RestorePorts, plan: BatchPlan) -> ResourceType:
+    """Return the resource of a batch once the server answers for it: discovery lags behind Established."""
+    deadline_seconds = ports.clock.monotonic() + _ESTABLISH_SECONDS
+    while True:
+        resource = live_resource(ports.discovery, plan.batch)
+        try:
+            if resource is not None:
+                next(ports.reader.pages(resource, KeyFields, ListQuery(field_selector="metadata.name=none")), None)
+                return resource
+        except NotFound:
+            pass
+        if ports.clock.monotonic() > deadline_seconds:
+            raise Unreachable(
+                f"the API server does not serve {plan.batch.kind} of {plan.batch.api_version}",
+                hint="see kubectl get crd and the API server's log",
+            )
+        ports.clock.sleep(_POLL_SECONDS)
+        ports.discovery.refresh()
+
+
+def _create_namespace(ports: RestorePorts, name: str) -> bool:
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    return _create_quietly(ports, NAMESPACE, "", body)
+
+
+def _create_quietly(ports: RestorePorts, resource: ResourceType, namespace: str, body: dict[str, Any]) -> bool:
+    """Create an object; False where somebody else made it meanwhile."""
+    try:
+        ports.writer.create(resource, namespace, msgspec.json.encode(body))
+    except Conflict:
+        if not exists(ports.reader, resource, ObjectKey(namespace, body["metadata"]["name"])):
+            raise
+        return False
+    return True
+
+
+# -- the objects -------------------------------------------------------------------------------------
+
+
+def _apply_batch(ports: RestorePorts, plan: Plan, batch: BatchPlan) -> tuple[BatchOutcome, list[Failure]]:
+    resource = batch.resource or _served(ports, batch)
+    restorer = _Restorer(ports, plan, resource)
+    done: dict[Done, int] = {}
+    status: dict[StatusDone, int] = {}
+    failures: list[Failure] = []
+    patience = Patience()
+    ports.progress.begin(f"restoring {resource.plural}", batch.writes)
+    jobs = patience.guard(_jobs(plan, batch, resource, done))
+    with closing(ports.workers.run(jobs, restorer.restore)) as answers:
+        for job, answer in answers:
+            ports.progress.advance()
+            patience.note(answer)
+            if isinstance(answer, ZenctlError):
+                failures.append(Failure(resource.kind, job.key, answer))
+                ports.rejects.write(job.line)
+                continue
+            done[answer.done] = done.get(answer.done, 0) + 1
+            status[answer.status] = status.get(answer.status, 0) + 1
+    ports.progress.end()
+    return BatchOutcome(resource.kind, resource.full_name, done, status), failures
+
+
+def _jobs(plan: Plan, batch: BatchPlan, resource: ResourceType, done: dict[Done, int]) -> Iterator[_Job]:
+    """Stream the source again and yield what is to be written; what is skipped is only counted."""
+    for line in plan.source.objects(batch.batch):
+        fields = archived_fields(line)
+        if fields is None:
+            continue
+        key = ObjectKey(fields.metadata.namespace, fields.metadata.name)
+        live = batch.live.get(key)
+        if decide(fields, live, plan.on_conflict, has_status=resource.status_subresource) is Action.SKIP:
+            done[Done.SKIPPED] = done.get(Done.SKIPPED, 0) + 1
+            continue
+        yield _Job(key, line, fields, live)
+
+
+class _Restorer:
+    """Writes one object at a time; used from several threads, and holds nothing that changes."""
+
+    def __init__(self, ports: RestorePorts, plan: Plan, resource: ResourceType) -> None:
+        self._ports = ports
+        self._plan = plan
+        self._resource = resource
+
+    def restore(self, job: _Job) -> Restored:
+        """Do what is decided about an object, and decide anew where the world changed meanwhile."""
+        live = job.live
+        for _ in range(_TRIES - 1):
+            try:
+                return self._attempt(job, live)
+            except Conflict:
+                live = self._read_live(job.key)
+            except NotFound:
+                if live is None:
+                    raise
+                live = self._read_live(job.key)
+        return self._attempt(job, live)
+
+    def _attempt(self, job: _Job, live: LiveState | None) -> Restored:
+        action = decide(job.fields, live, self._plan.on_conflict, has_status=self._resource.status_subresource)
+        match action:
+            case Action.CREATE:
+                return self._create(job)
+            case Action.ADOPT if live is not None:
+                return Restored(Done.ADOPTED, self._write_status(job, live.uid, live.resource_version))
+            case Action.UPDATE:
+                return self._update(job)
+            case _:
+                return Restored(Done.SKIPPED, StatusDone.ABSENT)
+
+    def _create(self, job: _Job) -> Restored:
+        body = new_body(self._resource, msgspec.json.decode(job.line))
+        created = self._ports.writer.create(self._resource, job.key.namespace, msgspec.json.encode(body))
+        metadata = created.fields.metadata
+        return Restored(Done.CREATED, self._write_status(job, metadata.uid, metadata.resource_version))
+
+    def _update(self, job: _Job) -> Restored:
+        found = self._ports.reader.get(self._resource, job.key, KeyFields)
+        live = msgspec.json.decode(found.body)
+        body = replacement_body(new_body(self._resource, msgspec.json.decode(job.line)), live)
+        metadata = found.fields.metadata
+        if body is not None:
+            written = self._ports.writer.replace(self._resource, job.key, msgspec.json.encode(body))
+            metadata = written.fields.metadata
+        if _holds(live.get("status"), job.fields.status):
+            done = Done.UNCHANGED if body is None else Done.UPDATED
+            return Restored(done, StatusDone.RESTORED if job.fields.status else StatusDone.ABSENT)
+        return Restored(Done.UPDATED, self._write_status(job, metadata.uid, metadata.resource_version))
+
+    def _write_status(self, job: _Job, uid: str, resource_version: str) -> StatusDone:
+        """Write the archived status and compare it with what the server says it stored."""
+        status = job.fields.status
+        if not status:
+            return StatusDone.ABSENT
+        if not self._resource.status_subresource:
+            return StatusDone.RESTORED  # it went in with the body
+        body = status_body(self._resource, job.key, uid, resource_version, status)
+        stored = self._ports.writer.replace_status(self._resource, job.key, body)
+        return StatusDone.RESTORED if _holds(_status_of(stored), status) else StatusDone.ALTERED
+
+    def _read_live(self, key: ObjectKey) -> LiveState | None:
+        try:
+            return live_state(self._ports.reader.get(self._resource, key, LiveFields).fields)
+        except NotFound:
+            return None
+
+
+class _StatusOnly(msgspec.Struct, frozen=True):
+    status: Any = None
+
+
+def _status_of(stored: RawObject[KeyFields]) -> Any:
+    try:
+        return msgspec.json.decode(stored.body, type=_StatusOnly).status
+    except msgspec.MsgspecError as error:
+        raise ApiFailure("the API server's answer to a write of status is no object", status=200) from error
+
+
+def _holds(stored: Any, wanted: Any) -> bool:
+    """Say whether a stored value has everything that was wanted.
+
+    The server may add defaults to objects, and may drop a null, which means the same as nothing.
+    """
+    if isinstance(wanted, dict):
+        return isinstance(stored, dict) and all(_holds(stored.get(k), v) for k, v in wanted.items())
+    return bool(stored == wanted)

@@ -1,0 +1,46 @@
+"""The words for what a restore takes objects from: sources, and batches of one kind. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
+
+
+class Batch(NamedTuple):
+    """Objects of one kind in a source."""
+
+    api_version: str
+    kind: str
+    objects: int
+    place: int
+    """Which batch of its source it is."""
+
+    @property
+    def group(self) -> str:
+        """The API group; "" for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def is_definitions(self) -> bool:
+        """Say whether these are CRDs."""
+        return self.kind == CUSTOM_RESOURCE_DEFINITION.kind
+
+
+class Source(Protocol):
+    """Objects to restore."""
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """What is in it that a restore does not touch, in words."""
+
+    def batches(self) -> Sequence[Batch]:
+        """Return what there is, by kind."""
+
+    def objects(self, batch: Batch) -> Iterator[bytes]:
+        """Yield the objects of a batch as JSON. Raises Damaged."""

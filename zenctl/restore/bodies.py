@@ -1,0 +1,97 @@
+"""The bodies that a restore sends, made from archived objects. Pure.
+
+What the server owns is taken off, at restore and never at backup: the archive keeps everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from zenctl.core.objects import ObjectKey, ResourceType
+from zenctl.core.provenance import provenance
+
+_SERVER_OWNED = (
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "selfLink",
+    "managedFields",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+_MISLEADING = ("generateName", "ownerReferences")
+"""generateName would double the object on a second run; an owner's uid is another one after a restore,
+and an object whose owner does not exist is collected as garbage."""
+
+
+def new_body(resource: ResourceType, archived: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the object to create: spec, labels and annotations as archived, with its provenance noted.
+
+    Status is left in where the kind has no status subresource, because there it is an ordinary field.
+    """
+    metadata = {k: v for k, v in _metadata(archived).items() if k not in (*_SERVER_OWNED, *_MISLEADING)}
+    annotations = metadata.get("annotations") or {}
+    noted = provenance(
+        str(_metadata(archived).get("uid") or ""),
+        str(_metadata(archived).get("creationTimestamp") or ""),
+        annotations,
+    )
+    if noted:
+        metadata["annotations"] = {**annotations, **noted}
+    rest = {k: v for k, v in archived.items() if k not in ("apiVersion", "kind", "metadata")}
+    if resource.status_subresource:
+        rest.pop("status", None)
+    return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, **rest}
+
+
+def definition_body(archived: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a CRD to create; its status is the server's own account and is not restored."""
+    metadata = {k: v for k, v in _metadata(archived).items() if k not in (*_SERVER_OWNED, *_MISLEADING)}
+    return {
+        "apiVersion": archived.get("apiVersion"),
+        "kind": archived.get("kind"),
+        "metadata": metadata,
+        "spec": archived.get("spec"),
+    }
+
+
+def replacement_body(new: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the live object with the archived content; None where that would change nothing.
+
+    Labels, annotations and everything beside metadata and status become the archived ones; what others
+    keep in the live metadata (finalizers, owners) stays. The live object's own provenance is kept.
+    """
+    before = {k: v for k, v in live.items() if k not in ("status", "metadata")}
+    after = {k: v for k, v in new.items() if k not in ("status", "metadata")}
+    old_metadata, new_metadata = _metadata(live), _metadata(new)
+    metadata = {k: v for k, v in old_metadata.items() if k != "managedFields"}
+    for part in ("labels", "annotations"):
+        if new_metadata.get(part):
+            metadata[part] = new_metadata[part]
+        else:
+            metadata.pop(part, None)
+    if before == after and all(
+        (old_metadata.get(p) or {}) == (metadata.get(p) or {}) for p in ("labels", "annotations")
+    ):
+        return None
+    body = {**after, "metadata": metadata}
+    if "status" in live:
+        body["status"] = live["status"]
+    return body
+
+
+def status_body(resource: ResourceType, key: ObjectKey, uid: str, resource_version: str, status: Any) -> bytes:
+    """Return the body of a write to the status subresource, bound to the object that was just seen."""
+    metadata = {"name": key.name, "namespace": key.namespace, "uid": uid, "resourceVersion": resource_version}
+    return msgspec.json.encode(
+        {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, "status": status}
+    )
+
+
+def _metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = value.get("metadata")
+    return metadata if isinstance(metadata, Mapping) else {}

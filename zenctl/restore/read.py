@@ -1,0 +1,194 @@
+"""Reading for a plan: the whole source once, which proves its bytes, and the live objects beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from zenctl.core.objects import (
+    CONFIG_MAP,
+    CUSTOM_RESOURCE_DEFINITION,
+    NAMESPACE,
+    KeyFields,
+    ObjectKey,
+    ResourceType,
+)
+from zenctl.errors import NotFound, Refused
+from zenctl.ports import (
+    ALL,
+    AccessReviewer,
+    Clock,
+    Discovery,
+    ListQuery,
+    ObjectReader,
+    ObjectWriter,
+    Progress,
+    Workers,
+)
+from zenctl.restore.batch import Batch, Source
+from zenctl.restore.decide import Action, LiveFields, LiveState, OnConflict, decide, live_state
+from zenctl.restore.plan import NAMED, BatchPlan, DefinitionPlan, Plan
+
+
+class RejectSink(Protocol):
+    """Keeps the objects that could not be restored, so that they can be mended and fed back."""
+
+    def write(self, line: bytes) -> None:
+        """Keep one object."""
+
+
+class RestorePorts(NamedTuple):
+    """What a restore needs of the world."""
+
+    discovery: Discovery
+    reader: ObjectReader
+    writer: ObjectWriter
+    reviewer: AccessReviewer
+    workers: Workers
+    progress: Progress
+    clock: Clock
+    rejects: RejectSink
+
+
+_FIELDS = msgspec.json.Decoder(LiveFields)
+
+
+def archived_fields(line: bytes) -> LiveFields | None:
+    """Return the deciding fields of an archived object; None where it is none, or has no name."""
+    try:
+        fields = _FIELDS.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return fields if fields.metadata.name else None
+
+
+def read_and_plan(ports: RestorePorts, source: Source, on_conflict: OnConflict) -> Plan:
+    """Read the source and the cluster, and decide about every object. Writes nothing.
+
+    Raises Damaged for a source whose bytes are not what its checksums say, and Refused where the cluster
+    does not serve a kind and the source brings no CRD for it.
+    """
+    return _Reading(ports, source, on_conflict).plan()
+
+
+class _Reading:
+    """One pass over a source, with what it adds up."""
+
+    def __init__(self, ports: RestorePorts, source: Source, on_conflict: OnConflict) -> None:
+        self._ports = ports
+        self._source = source
+        self._on_conflict = on_conflict
+        self._definitions: list[DefinitionPlan] = []
+        self._namespaces: set[str] = set()
+        self._unreadable: list[str] = []
+
+    def plan(self) -> Plan:
+        batches: list[BatchPlan] = []
+        for batch in self._source.batches():
+            if batch.is_definitions:
+                self._read_definitions(batch)
+            elif batch.objects:
+                batches.append(self._read_batch(batch))
+        missing = tuple(
+            name
+            for name in sorted(self._namespaces)
+            if not exists(self._ports.reader, NAMESPACE, ObjectKey("", name))
+        )
+        return Plan(
+            self._source,
+            self._on_conflict,
+            tuple(self._definitions),
+            missing,
+            tuple(batches),
+            tuple(self._unreadable),
+        )
+
+    def _read_definitions(self, batch: Batch) -> None:
+        for line in self._source.objects(batch):
+            fields = archived_fields(line)
+            if fields is None:
+                self._unreadable.append(f"a {batch.kind} without a name")
+                continue
+            name = fields.metadata.name
+            there = exists(self._ports.reader, CUSTOM_RESOURCE_DEFINITION, ObjectKey("", name))
+            self._definitions.append(DefinitionPlan(name, there))
+
+    def _read_batch(self, batch: Batch) -> BatchPlan:
+        resource = self._live_resource(batch)
+        live = self._live(resource, batch) if resource else {}
+        has_status = resource.status_subresource if resource else False
+        actions: dict[Action, int] = {}
+        in_the_way: list[ObjectKey] = []
+        self._ports.progress.begin(f"reading {batch.kind} of the source", batch.objects)
+        for line in self._source.objects(batch):
+            self._ports.progress.advance()
+            fields = archived_fields(line)
+            if fields is None:
+                self._unreadable.append(f"a {batch.kind} that is no object with a name")
+                continue
+            key = ObjectKey(fields.metadata.namespace, fields.metadata.name)
+            self._namespaces |= {key.namespace} if key.namespace else set()
+            action = decide(fields, live.get(key), self._on_conflict, has_status=has_status)
+            actions[action] = actions.get(action, 0) + 1
+            if action is Action.CONFLICT and len(in_the_way) < NAMED:
+                in_the_way.append(key)
+        self._ports.progress.end()
+        return BatchPlan(batch, resource, actions, tuple(in_the_way), live)
+
+    def _live_resource(self, batch: Batch) -> ResourceType | None:
+        """Return the resource that serves a batch; None where its CRD will be restored first."""
+        resource = live_resource(self._ports.discovery, batch)
+        if resource is None and not any(
+            not definition.exists and definition.name.endswith(f".{batch.group}") for definition in self._definitions
+        ):
+            raise Refused(
+                f"the cluster serves no {batch.kind} of {batch.api_version}, and the source brings no CRD for it",
+                hint="install the CRD with: zenctl manifests crd | kubectl apply -f -",
+            )
+        return resource
+
+    def _live(self, resource: ResourceType, batch: Batch) -> dict[ObjectKey, LiveState]:
+        """Return the live objects that could stand in the way."""
+        found: dict[ObjectKey, LiveState] = {}
+        self._ports.progress.begin(f"reading live {resource.plural}", None)
+        for query in self._queries(resource, batch):
+            part: dict[ObjectKey, LiveState] = {}
+            for page in self._ports.reader.pages(resource, LiveFields, query):
+                if page.restarted:
+                    part.clear()
+                part.update((item.key, live_state(item.fields)) for item in page.objects)
+                self._ports.progress.advance(len(page.objects))
+            found.update(part)
+        self._ports.progress.end()
+        return found
+
+    def _queries(self, resource: ResourceType, batch: Batch) -> Sequence[ListQuery]:
+        """Return what to list: everything of our own kinds; of built-in ones, only the namespaces concerned."""
+        if resource.group:
+            return (ALL,)
+        fields = (archived_fields(line) for line in self._source.objects(batch))
+        return [ListQuery(name) for name in sorted({f.metadata.namespace for f in fields if f is not None})]
+
+
+def live_resource(discovery: Discovery, batch: Batch) -> ResourceType | None:
+    """Return the resource of a batch's kind at the batch's version, as the cluster serves the kind."""
+    if not batch.group:
+        return CONFIG_MAP
+    version = batch.api_version.rpartition("/")[2]
+    found = _of_kind(discovery.group(batch.group), batch.kind)
+    return msgspec.structs.replace(found, version=version) if found else None
+
+
+def _of_kind(resources: Iterable[ResourceType], kind: str) -> ResourceType | None:
+    return next((resource for resource in resources if resource.kind == kind), None)
+
+
+def exists(reader: ObjectReader, resource: ResourceType, key: ObjectKey) -> bool:
+    """Say whether an object is there."""
+    try:
+        reader.get(resource, key, KeyFields)
+    except NotFound:
+        return False
+    return True

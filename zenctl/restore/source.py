@@ -1,0 +1,94 @@
+"""Where a restore takes objects from: an archive, or files that kubectl wrote. Neither knows a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from zenctl.archive.format import Collection
+from zenctl.archive.reader import Archive
+from zenctl.core.documents import NotADocument, documents, objects_in
+from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION
+from zenctl.errors import UsageError
+from zenctl.restore.batch import Batch
+
+
+class ArchiveSource:
+    """An archive; every byte is compared with its checksum as it is read."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.label = archive.name
+        self.left_out: tuple[str, ...] = ()
+
+    def batches(self) -> Sequence[Batch]:
+        """Return the collections."""
+        return tuple(
+            Batch(found.resource.resource_type.api_version, found.resource.kind, found.count, place)
+            for place, found in enumerate(self._archive.manifest.collections)
+        )
+
+    def objects(self, batch: Batch) -> Iterator[bytes]:
+        """Yield the lines of a collection."""
+        collection: Collection = self._archive.manifest.collections[batch.place]
+        return (line for _, line in self._archive.objects(collection))
+
+
+class FilesSource:
+    """Files in JSON, JSON lines or YAML, with Lists in any depth, as kubectl get writes them."""
+
+    def __init__(self, label: str, files: Mapping[str, bytes], group: str) -> None:
+        self.label = label
+        self._group = group
+        self._found: dict[tuple[str, str], list[bytes]] = {}
+        left_out: dict[str, int] = {}
+        for name, content in files.items():
+            for what in self._read(name, content):
+                left_out[what] = left_out.get(what, 0) + 1
+        self.left_out = tuple(f"{count} {what}" for what, count in sorted(left_out.items()))
+
+    def batches(self) -> Sequence[Batch]:
+        """Return the kinds that were found, CRDs first."""
+        found = [
+            Batch(api_version, kind, len(objects), place)
+            for place, ((api_version, kind), objects) in enumerate(self._found.items())
+        ]
+        return tuple(sorted(found, key=lambda batch: not batch.is_definitions))
+
+    def objects(self, batch: Batch) -> Iterator[bytes]:
+        """Yield the objects of one kind, in the order of the files."""
+        return iter(self._found[batch.api_version, batch.kind])
+
+    def _read(self, name: str, content: bytes) -> Iterator[str]:
+        """Take the objects of a file, and yield in words what is left out."""
+        try:
+            parsed = documents(content)
+        except NotADocument as error:
+            raise UsageError(
+                f"{name} is {error}", hint="give a file that kubectl get -o yaml or -o json wrote"
+            ) from None
+        for document in parsed:
+            empty = True
+            for value in objects_in(document):
+                empty = False
+                if self._wanted(value):
+                    key = value["apiVersion"], value["kind"]
+                    self._found.setdefault(key, []).append(msgspec.json.encode(value))
+                else:
+                    yield f"{value['kind']} in {name}"
+            if empty and not _empty_list(document):
+                yield f"document without a Kubernetes object in {name}"
+
+    def _wanted(self, value: Mapping[str, Any]) -> bool:
+        if value["kind"] == CUSTOM_RESOURCE_DEFINITION.kind:
+            spec = value.get("spec")
+            return isinstance(spec, dict) and bool(spec.get("group") == self._group)
+        if value["kind"] == CONFIG_MAP.kind:
+            return bool(value["apiVersion"] == CONFIG_MAP.version)
+        return str(value["apiVersion"]).rpartition("/")[0] == self._group
+
+
+def _empty_list(document: Any) -> bool:
+    return isinstance(document, dict) and document.get("items") == []
