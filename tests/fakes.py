@@ -18,7 +18,7 @@ import msgspec
 
 from zenctl.core.instants import format_instant
 from zenctl.core.listing import Page
-from zenctl.core.objects import NAMESPACE, Fields, Metadata, ObjectKey, RawObject, ResourceType
+from zenctl.core.objects import NAMESPACE, Fields, KeyFields, ObjectKey, RawObject, ResourceType
 from zenctl.errors import ApiFailure, Conflict, Denied, Expired, Invalid, NotFound, UsageError, ZenctlError
 from zenctl.ports import ALL, ListQuery, WatchEvent
 
@@ -205,7 +205,7 @@ class FakeCluster:
 
     # -- ObjectWriter ----------------------------------------------------------------------------------
 
-    def create(self, resource: ResourceType, namespace: str, body: bytes) -> Metadata:
+    def create(self, resource: ResourceType, namespace: str, body: bytes) -> RawObject[KeyFields]:
         document = _document(body)
         metadata = document["metadata"]
         if not metadata.get("name") and metadata.get("generateName"):
@@ -234,7 +234,7 @@ class FakeCluster:
         metadata.update(own)
         return self._written(resource, key, document)
 
-    def replace(self, resource: ResourceType, key: ObjectKey, body: bytes) -> Metadata:
+    def replace(self, resource: ResourceType, key: ObjectKey, body: bytes) -> RawObject[KeyFields]:
         self._request(Call("update", resource, key))
         document = _document(body)
         old = self._replaceable(resource, key, document)
@@ -243,7 +243,7 @@ class FakeCluster:
         document.update({name: old[name] for name in kept if name in old})
         return self._update(resource, key, old, document)
 
-    def replace_status(self, resource: ResourceType, key: ObjectKey, body: bytes) -> Metadata:
+    def replace_status(self, resource: ResourceType, key: ObjectKey, body: bytes) -> RawObject[KeyFields]:
         self._request(Call("update", resource, key, "status"))
         if not resource.status_subresource:
             raise NotFound(f"cannot write the status of {key}: {resource.full_name} has no status", status=404)
@@ -303,7 +303,7 @@ class FakeCluster:
             raise Conflict(f"cannot write {key}: the object has been modified", status=409, reason="Conflict")
         return old
 
-    def _update(self, resource: ResourceType, key: ObjectKey, old: Json, new: Json) -> Metadata:
+    def _update(self, resource: ResourceType, key: ObjectKey, old: Json, new: Json) -> RawObject[KeyFields]:
         metadata = new["metadata"]
         for name in ("uid", "creationTimestamp", "generation", "namespace", "deletionTimestamp"):
             metadata.pop(name, None)
@@ -311,18 +311,18 @@ class FakeCluster:
                 metadata[name] = old["metadata"][name]
         metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
         if new == old:  # a write that changes nothing is none
-            return _metadata(old)
+            return self._raw(resource, old, KeyFields)
         aside = {"metadata", "status"} if resource.status_subresource else {"metadata"}
         if any(old.get(name) != new.get(name) for name in {*old, *new} - aside):
             metadata["generation"] = int(metadata.get("generation", 0)) + 1
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
             self._store(resource, key, None)  # its last finalizer is gone
-            return _metadata(new)
+            return self._raw(resource, new, KeyFields)
         return self._written(resource, key, new)
 
-    def _written(self, resource: ResourceType, key: ObjectKey, document: Json) -> Metadata:
+    def _written(self, resource: ResourceType, key: ObjectKey, document: Json) -> RawObject[KeyFields]:
         self._store(resource, key, document)
-        return _metadata(self._of(resource)[key])
+        return self._raw(resource, self._of(resource)[key], KeyFields)
 
     def _store(self, resource: ResourceType, key: ObjectKey, document: Json | None) -> None:
         """Store an object, or remove it, under a new resourceVersion."""
@@ -378,10 +378,6 @@ def _check(resource: ResourceType, key: ObjectKey, document: Json) -> None:
         raise Invalid(f"cannot write {key}: the body has another name", status=400)
     if resource.namespaced and metadata.get("namespace", key.namespace) != key.namespace:
         raise Invalid(f"cannot write {key}: the body has another namespace", status=400)
-
-
-def _metadata(document: Json) -> Metadata:
-    return msgspec.convert(document["metadata"], Metadata)
 
 
 def _order(document: Json) -> str:

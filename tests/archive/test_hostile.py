@@ -77,7 +77,17 @@ def path_traversal(forgery: Forgery) -> None:
     forgery.members[0] = tar_member("../../etc/passwd", forgery.members[0][512:])
 
 
-@lie(r"folder '\.\./up\.core' is not allowed")
+@lie(r"resource '\.\./\.\./secrets' in folder")
+def path_traversal_by_plural(forgery: Forgery) -> None:
+    forgery.manifest["collections"][1]["resource"]["plural"] = "../../secrets"
+
+
+@lie("cluster id or name is not printable")
+def escape_sequence_in_the_cluster_name(forgery: Forgery) -> None:
+    forgery.manifest["cluster"]["name"] = forgery.footer["clusterName"] = "\x1b[2J"
+
+
+@lie(r"in folder '\.\./up\.core' is not allowed")
 def path_traversal_by_kind(forgery: Forgery) -> None:
     forgery.manifest["collections"][1]["resource"]["kind"] = "../up"
 
@@ -445,6 +455,10 @@ def test_keys_that_do_not_ascend_are_found_when_they_are_read():
         (b'{"metadata":{"name":"\xff"}}', "not readable"),
         (b'{"a":' * 5000, "not readable"),
         (b"", "not readable"),
+        (b'{"metadata":{"name":"../x","namespace":"default"}}', "impossible name"),
+        (b'{"metadata":{"name":"..","namespace":"default"}}', "impossible name"),
+        (b'{"metadata":{"name":"%2e%2e","namespace":"default"}}', "impossible name"),
+        (b'{"metadata":{"name":"x","namespace":"a/b"}}', "impossible name"),
     ],
 )
 def test_an_object_that_cannot_be_read_is_named_and_the_others_are_not_lost(line, says):

@@ -26,7 +26,6 @@ _FINDINGS = ("fail", "warn", "error")
 _IDENTIFYING = ("index", "binding", "mapBinding")
 """Properties that tell results of one policy and rule apart: a benchmark's control, an admission policy's binding."""
 _MOST_MESSAGE = 1024
-_MOST_RESOURCES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def _outcome(entry: Mapping[Any, Any]) -> str:
 def _subjects(entry: Mapping[Any, Any], shared: _Report) -> Iterator[Subject]:
     """Yield what a result is about: its own resources, else the report's scope, else the report itself."""
     resources = entry.get("resources")
-    named = [mapping(resource) for resource in resources[:_MOST_RESOURCES]] if isinstance(resources, list) else []
+    named = [mapping(resource) for resource in resources] if isinstance(resources, list) else []
     about = [subject for resource in named or [shared.scope] if (subject := _subject(resource, shared))]
     if not about and not shared.itself.name:
         raise ReportError(

@@ -38,6 +38,7 @@ TAIL_BYTES = BLOCK_BYTES + FOOTER_BYTES + END_BYTES
 """Footer header, footer and end blocks: what a reader takes first."""
 
 _FOLDER = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}\.[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?", re.ASCII)
+_SEGMENT = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]{0,252}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ARCHIVE_ID = re.compile(r"[0-9a-z][-0-9a-z]{7,63}", re.ASCII)
 _SET_NAME = re.compile(r"[a-z][-0-9a-z]{0,31}", re.ASCII)
@@ -236,6 +237,12 @@ def member_name(folder: str, number: int) -> str:
 def is_folder(text: str) -> bool:
     """Say whether a text may be the folder of a collection; slashes, dots in front and controls may not."""
     return len(text) <= _FOLDER_BYTES and _FOLDER.fullmatch(text) is not None
+
+
+def is_resource(resource: Resource) -> bool:
+    """Say whether a resource has a folder, and names that stay one segment each of a path or URL."""
+    names = (resource.version, resource.plural, resource.singular or resource.plural)
+    return is_folder(resource.folder) and "." not in resource.kind and all(map(_SEGMENT.fullmatch, names))
 
 
 def is_digest(text: str) -> bool:

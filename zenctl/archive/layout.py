@@ -23,6 +23,7 @@ from zenctl.archive.format import (
     is_archive_id,
     is_digest,
     is_folder,
+    is_resource,
     is_set_name,
     member_name,
 )
@@ -35,6 +36,8 @@ def footer_problems(footer: Footer, size_bytes: int) -> Iterator[str]:
         yield f"format {footer.format_version} does not exist"
     if not is_archive_id(footer.archive_id) or not is_set_name(footer.set_name):
         yield f"archive id {footer.archive_id!r} or set {footer.set_name!r} is malformed"
+    if not footer.cluster_id.isprintable() or not footer.cluster_name.isprintable():
+        yield "cluster id or name is not printable"
     created = footer.created_at
     if created.utcoffset() or created.microsecond or not 0 <= footer.time_seconds <= MAX_TIME_SECONDS:
         yield "creation time is not a whole second in UTC between 1970 and 2242"
@@ -54,8 +57,8 @@ def manifest_problems(manifest: Manifest, footer: Footer) -> Iterator[str]:
     folders: set[str] = set()
     offset = 0
     for collection in manifest.collections:
-        if not is_folder(collection.folder):
-            yield f"folder {collection.folder!r} is not allowed"
+        if not is_resource(collection.resource):
+            yield f"resource {collection.resource.plural!r} in folder {collection.folder!r} is not allowed"
         if collection.folder in folders:
             yield f"collection {collection.folder!r} appears twice"
         folders.add(collection.folder)

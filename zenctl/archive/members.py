@@ -20,6 +20,7 @@ from zenctl.core.objects import KeyFields
 from zenctl.errors import Damaged
 
 ZSTD_LEVEL = 3
+_DOTS = (".", "..")
 _KEYS = msgspec.json.Decoder(KeyFields)
 
 
@@ -128,6 +129,10 @@ def key_of(line: bytes | memoryview) -> str:
         metadata = _KEYS.decode(line).metadata
     except (ValueError, RecursionError) as error:
         raise Damaged(f"an object is not readable: {error}") from None
-    if not metadata.name:
+    name, namespace = metadata.name, metadata.namespace
+    if not name:
         raise Damaged("an object has no name")
-    return f"{metadata.namespace}/{metadata.name}" if metadata.namespace else metadata.name
+    # No server allows these; here they would make keys ambiguous, and leave the path of the resource elsewhere.
+    if "/" in name or "/" in namespace or "%" in name or name in _DOTS or namespace in _DOTS:
+        raise Damaged(f"an object has the impossible name {namespace!r}, {name!r}")
+    return f"{namespace}/{name}" if namespace else name

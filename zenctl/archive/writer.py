@@ -40,7 +40,7 @@ from zenctl.archive.format import (
     encode_footer,
     encode_manifest,
     is_archive_id,
-    is_folder,
+    is_resource,
     is_set_name,
     member_name,
     seconds,
@@ -102,8 +102,8 @@ class ArchiveWriter:
         facts = Resource.of(resource)
         if self._current is not None or facts.folder in self._collections:
             raise ValueError(f"collection {facts.folder} is begun inside another, or twice")
-        if not is_folder(facts.folder):
-            raise Refused(f"resource {facts.folder!r} has a name that no archive can hold")
+        if not is_resource(facts):
+            raise Refused(f"resource {facts.plural!r} in folder {facts.folder!r} has a name that no archive can hold")
         self._current = _Current(facts, self._spool.mark())
         self._spool.open_folder(facts.folder)
 

@@ -51,12 +51,12 @@ class FolderStore:
     def put(self, name: str) -> FolderSink:
         """Begin a blob; make the folder where there is none, and sweep it of what was abandoned."""
         target = self._place(name)
-        with _translated("cannot create", target):
+        with translated("cannot create", target):
             self._make_folder()
         if os.path.lexists(target):
             raise _taken(target)
         temp = str(self.path / f".{name}.{secrets.token_hex(4)}.partial")
-        with _translated("cannot create", target):
+        with translated("cannot create", target):
             fd = self._files.open_new(temp)
         sink = FolderSink(self._files, fd, temp, target)
         self.sweep(older_than_seconds=PARTIAL_SECONDS, now=os.fstat(fd).st_mtime)
@@ -69,7 +69,7 @@ class FolderStore:
 
     def get(self, name: str, offset: int, length: int) -> bytes:
         """Return exactly length bytes from offset. Raises Damaged where the blob is shorter."""
-        with self._opened(name) as (fd, target), _translated("cannot read", target):
+        with self._opened(name) as (fd, target), translated("cannot read", target):
             size_bytes = os.fstat(fd).st_size
             if offset < 0 or length < 0 or offset + length > size_bytes:
                 raise _short(target, size_bytes, offset + length)
@@ -84,7 +84,7 @@ class FolderStore:
 
     def list(self, prefix: str = "") -> Sequence[BlobInfo]:
         """Return the complete ``*.tar`` blobs, ordered by name; no links, folders or partial blobs."""
-        with _translated("cannot list", str(self.path)):
+        with translated("cannot list", str(self.path)):
             try:
                 entries = list(os.scandir(self.path))
             except FileNotFoundError:
@@ -92,7 +92,7 @@ class FolderStore:
         found = []
         for entry in entries:
             if entry.name.startswith(prefix) and entry.name.endswith(_SUFFIX) and _usable(entry.name):
-                with suppress(FileNotFoundError), _translated("cannot list", entry.path, FileNotFoundError):
+                with suppress(FileNotFoundError), translated("cannot list", entry.path, FileNotFoundError):
                     facts = entry.stat(follow_symlinks=False)
                     if stat.S_ISREG(facts.st_mode):
                         found.append(BlobInfo(entry.name, facts.st_size))
@@ -101,7 +101,7 @@ class FolderStore:
     def delete(self, name: str) -> None:
         """Remove a blob; harmless where it is gone."""
         target = self._place(name)
-        with _translated("cannot delete", target):
+        with translated("cannot delete", target):
             try:
                 self._files.unlink(target)
             except FileNotFoundError:
@@ -144,7 +144,7 @@ class FolderStore:
     @contextmanager
     def _opened(self, name: str) -> Iterator[tuple[int, str]]:
         target = self._place(name)
-        with _translated("cannot read", target):
+        with translated("cannot read", target):
             try:
                 # A pipe without a writer would block the program for ever, were it not for O_NONBLOCK.
                 fd = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -222,7 +222,7 @@ class FolderSink:
         if self._fd is None:
             raise ValueError(f"{self._target} was committed or aborted already")
         try:
-            with _translated("cannot write", self._target):
+            with translated("cannot write", self._target):
                 yield self._fd
         except ZenctlError:
             self.abort()
@@ -258,7 +258,7 @@ def _short(target: str, size_bytes: int, end: int) -> Damaged:
 
 
 @contextmanager
-def _translated(action: str, path: str, *passed: type[OSError]) -> Iterator[None]:
+def translated(action: str, path: str, *passed: type[OSError]) -> Iterator[None]:
     """Turn errors of the operating system into ours; a class in ``passed`` stays as it is."""
     try:
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from zenctl.blob.folder import _translated as translated
+from zenctl.blob.folder import translated
 
 
 class LineFile:

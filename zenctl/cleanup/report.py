@@ -9,6 +9,7 @@ from datetime import datetime
 from zenctl.cleanup.plan import Candidate, Doubt, Plan, Reason
 from zenctl.cleanup.run import Outcome
 from zenctl.core.durations import format_duration, humanise
+from zenctl.core.observation import AgeSource
 from zenctl.core.report import Block, Cell, Column, Facts, Report, Result, Table, Text, Tone, Toned
 from zenctl.errors import ExitCode
 
@@ -175,7 +176,8 @@ def _scope(plan: Plan) -> Scope:
 def _scope_facts(plan: Plan) -> tuple[tuple[str, Cell], ...]:
     return (
         ("phase", ", ".join(sorted(plan.rule.phases))),
-        ("older than", f"{format_duration(plan.rule.older_than)} by {plan.rule.age_from.value} time"),
+        ("older than", format_duration(plan.rule.older_than)),
+        ("age from", _AGE_FROM.get(plan.rule.age_from, plan.rule.age_from.value)),
         ("cutoff", plan.cutoff),
     )
 
@@ -233,7 +235,7 @@ def _row(candidate: Candidate, plan: Plan) -> CandidateRow:
         instant=judgement.instant,
         age_seconds=age.total_seconds() if age is not None else None,
         age_from=judgement.source.value,
-        reason=f"{candidate.phase}, {humanise(age) if age is not None else 'unknown age'} old by {judgement.source.value}",
+        reason=f"{candidate.phase}, {humanise(age) if age else 'unknown age'} old by {judgement.source.value}",
     )
 
 
@@ -278,6 +280,8 @@ def _failure_table(failed: tuple[FailureRow, ...]) -> tuple[Block, ...]:
     columns = (Column("namespace"), Column("name"), Column("why it failed", shrinks=True))
     return (Table(columns, rows, title="failed", omitted=max(0, len(failed) - _SHOWN)),)
 
+
+_AGE_FROM = {AgeSource.AUTO: "timestamp, else detectedAt, else creation"}
 
 _EXPLAINED = {
     Reason.EXPIRED: "to be deleted",

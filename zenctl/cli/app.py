@@ -79,7 +79,8 @@ def _root(ctx: typer.Context, **values: Any) -> None:
     """Operations toolkit for Zen Watcher: its Observations, backed up, cleaned up and settled.
 
     Results go to stdout, everything else to stderr. The options below may stand before or after the
-    command; each has an environment variable.
+    command. Each can be set by an environment variable too: --request-timeout by ZENCTL_REQUEST_TIMEOUT,
+    and so on; --cluster-name by ZENCTL_CLUSTER.
     """
     ctx.obj = Settings(os.environ).merged(values)
 

@@ -239,11 +239,9 @@ def _tell(session: Session, listing: Listing) -> None:
     if not listing.rows and session.settings.output not in ("json", "yaml"):
         session.note("no Observations match")
     if len(listing.rows) < listing.matched:
-        session.note(f"these are {len(listing.rows):,} of {listing.matched:,} Observations that match")
+        session.note(f"these are {len(listing.rows):,} of the {listing.matched:,} Observations that match")
     if listing.untimed:
-        session.note(
-            f"left out {listing.untimed:,} Observations whose time cannot be read; without --since and "
-            "--until they are listed last"
-        )
+        those = "1 Observation" if listing.untimed == 1 else f"{listing.untimed:,} Observations"
+        session.note(f"left out {those} of unreadable time; without --since and --until they come last")
     if listing.mixed:
         session.note("the listing outlived its snapshot: some of it is newer than the rest")

@@ -31,9 +31,10 @@ def _shared(name: str, kind: Any, option: Any) -> inspect.Parameter:
     )
 
 
-def _option(*names: str, help_text: str, **more: Any) -> Any:
-    variable = "ZENCTL_" + next(n for n in names if n.startswith("--")).strip("-").upper().replace("-", "_")
-    return typer.Option(*names, envvar=variable, help=help_text, show_default=False, **more)
+def _option(*names: str, help_text: str, variable: str = "", **more: Any) -> Any:
+    long = next(name for name in names if name.startswith("--"))
+    variable = variable or "ZENCTL_" + long.strip("-").upper().replace("-", "_")
+    return typer.Option(*names, envvar=variable, help=help_text, show_default=False, show_envvar=False, **more)
 
 
 SHARED: tuple[inspect.Parameter, ...] = (
@@ -49,18 +50,24 @@ SHARED: tuple[inspect.Parameter, ...] = (
     _shared(
         "request_timeout",
         str,
-        _option("--request-timeout", metavar="TIME", help_text=f"Longest wait for an answer (default {DEFAULT_TIMEOUT})."),
+        _option("--request-timeout", metavar="TIME", help_text=f"Longest wait (default {DEFAULT_TIMEOUT})."),
     ),
     _shared("output", str, _option("-o", "--output", metavar="FORMAT", help_text="table, json, yaml or markdown.")),
     _shared("store", str, _option("--store", metavar="DIR", help_text="Where backups are kept.")),
     _shared(
-        "cluster_name", str, typer.Option("--cluster-name", envvar="ZENCTL_CLUSTER", metavar="NAME", show_default=False,
-                                          help="Name of this cluster in backups (default the uid of kube-system)."),
+        "cluster_name",
+        str,
+        _option(
+            "--cluster-name",
+            metavar="NAME",
+            variable="ZENCTL_CLUSTER",
+            help_text="Name of this cluster in backups (default the uid of kube-system).",
+        ),
     ),
     _shared("quiet", bool, _option("-q", "--quiet", help_text="No progress and no notes on stderr.", is_flag=True)),
     _shared("verbose", bool, _option("-v", "--verbose", help_text="More on stderr.", is_flag=True)),
     _shared("no_color", bool, _option("--no-color", help_text="No colour; so does NO_COLOR.", is_flag=True)),
-)  # fmt: skip
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

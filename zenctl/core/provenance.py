@@ -22,6 +22,11 @@ def provenance(uid: str, creation_timestamp: str, existing: Mapping[str, str]) -
     }
 
 
+def original_uid(annotations: Mapping[str, str] | None, uid: str) -> str:
+    """Return the uid that an object had first, through any number of restores."""
+    return (annotations or {}).get(ORIGINAL_UID) or uid
+
+
 def original_creation(annotations: Mapping[str, str] | None, creation_timestamp: object) -> object:
     """Return the creation time to judge an object by: the first one, where a restore noted it."""
     return (annotations or {}).get(ORIGINAL_CREATION) or creation_timestamp

@@ -6,7 +6,7 @@ Fields of an unexpected type are shown as JSON, never dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -31,7 +31,6 @@ _AGE_FIELDS = {
     AgeSource.DETECTED_AT: "spec.detectedAt",
     AgeSource.CREATION: "metadata.creationTimestamp",
 }
-_COUNTED_FROM = "age is counted from here"
 
 
 class EventDetails(Result, frozen=True):
@@ -119,7 +118,8 @@ def _time_row(field: str, value: Any, now: datetime, *, is_age: bool) -> tuple[C
     reading = read_instant(value)
     # An expiry is meant to lie ahead.
     problem = None if field == "spec.expiresAt" and reading.instant else time_problem(reading, now)
-    remarks = "; ".join(filter(None, (_IN_WORDS.get(problem or ""), _COUNTED_FROM if is_age else "")))
+    counted = ("age is counted from here" if reading.instant else "so the age is unknown") if is_age else ""
+    remarks = "; ".join(filter(None, (_IN_WORDS.get(problem or ""), counted)))
     ago = "" if reading.instant is None else now - reading.instant
     return field, reading.instant or _cell(value), ago, Toned(remarks, Tone.WARN) if problem else remarks
 
@@ -130,9 +130,20 @@ def _conditions(conditions: Any) -> Iterator[Block]:
     if not isinstance(conditions, list):
         yield Facts((("conditions", _cell(conditions)),))
         return
-    names = ("type", "status", "lastTransitionTime", "reason", "message")
     columns = (Column("type"), Column("status"), Column("since"), Column("reason"), Column("message", shrinks=True))
-    yield Table(columns, tuple(_fields(entry, names) for entry in conditions), title="conditions")
+    yield Table(columns, tuple(_condition_row(entry) for entry in conditions), title="conditions")
+
+
+def _condition_row(entry: Any) -> tuple[Cell, ...]:
+    if not isinstance(entry, dict):
+        return (_cell(entry), "", "", "", "")
+    before, after = ("type", "status"), ("reason", "message")
+    since = entry.get("lastTransitionTime", "")
+    return (
+        *(_cell(entry.get(name, "")) for name in before),
+        read_instant(since).instant or _cell(since),
+        *(_cell(entry.get(name, "")) for name in after),
+    )
 
 
 def _affected(resources: Any) -> Iterator[Block]:
@@ -157,14 +168,6 @@ def _details(details: Any) -> Iterator[Block]:
         yield Facts(tuple((str(name), _cell(value)) for name, value in details.items()), title="details")
     elif details:
         yield Facts((("details", _cell(details)),))
-
-
-def _fields(entry: Any, names: Iterable[str]) -> tuple[Cell, ...]:
-    """Return fields of an entry as cells; what is no object stands in the first of them."""
-    first, *others = names
-    if isinstance(entry, dict):
-        return tuple(_cell(entry.get(name, "")) for name in (first, *others))
-    return (_cell(entry), *("" for _ in others))
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -76,6 +76,6 @@ def _blocks(data: EventsSettled) -> tuple[Block, ...]:
 def _cells(row: SettledRow, data: EventsSettled) -> tuple[Cell, ...]:
     result = Toned(row.result, _TONES[Became(row.result)])
     if row.result == Became.FAILED:
-        return (row.namespace, row.name, result, None, None, row.error)
+        return (row.namespace or "", row.name, result, "", "", row.error)
     cells: tuple[Cell, ...] = (row.namespace, row.name, result, row.phase_before, data.phase)
     return (*cells, "") if data.failed else cells

@@ -7,13 +7,14 @@ resourceVersion that it was decided on; where that has passed, the decision is m
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
 
-from zenctl.core.objects import ObjectKey, RawObject, ResourceType
+from zenctl.core.objects import KeyFields, ObjectKey, RawObject, ResourceType
 from zenctl.core.observation import ObservationFields, phase_of
 from zenctl.errors import Conflict, ExitCode, NotFound, PartlyDone, Refused, UsageError, ZenctlError, worst
 from zenctl.events.names import Name
@@ -141,11 +142,16 @@ def _find(reader: ObjectReader, resources: Sequence[ResourceType], name: Name) -
         where = "zenctl events list" + (f" -n {name.namespace}" if name.namespace else "")
         raise Refused(f"there is no Observation {name}", hint=f"see {where}")
     if len(found) > 1:
-        several = ", ".join(f"{each.resource.plural}/{each.key}" for each in found)
-        raise UsageError(
-            f"{name} is the name of {len(found)} Observations: {several}", hint="give one of these names"
-        )
+        several = f"{name} is the name of {len(found)} Observations: {_told_apart(found)}"
+        raise UsageError(several, hint="give one of these names")
     return found[0]
+
+
+def _told_apart(found: Sequence[Found]) -> str:
+    """Return names that each mean one of these; the resource is part of them where it makes the difference."""
+    if len({each.key for each in found}) == len(found):
+        return ", ".join(str(each.key) for each in found)
+    return ", ".join(f"{each.resource.plural}/{each.key}" for each in found)
 
 
 def _candidates(reader: ObjectReader, resource: ResourceType, name: Name) -> Iterator[Found]:
@@ -201,11 +207,10 @@ def settle_named(ports: EventsPorts, group: str, names: Sequence[Name], decision
     resources = observations(ports.discovery.group(group), group)
     ports.progress.begin("settling Observations", len(names))
     done: dict[Name, Settled] = {}
-    for name, answer in ports.workers.run(names, lambda name: _settle(ports, resources, name, decision)):
-        ports.progress.advance()
-        if isinstance(answer, ZenctlError):
-            answer = Settled(name, Became.FAILED, error=answer)
-        done[name] = answer
+    with closing(ports.workers.run(names, lambda name: _settle(ports, resources, name, decision))) as answers:
+        for name, answer in answers:
+            ports.progress.advance()
+            done[name] = Settled(name, Became.FAILED, error=answer) if isinstance(answer, ZenctlError) else answer
     ports.progress.end()
     return Outcome(decision, tuple(done[name] for name in names))
 
@@ -224,10 +229,11 @@ def _settle(ports: EventsPorts, resources: Sequence[ResourceType], name: Name, d
         if new is None:
             return Settled(name, Became.UNCHANGED, found.key, before)
         try:
-            _write(ports.writer, found, new)
+            stored = _write(ports.writer, found, new)
         except Conflict:
             sent, found = new, _read_again(ports.reader, found)
         else:
+            _require_kept(found, stored, decision)
             return Settled(name, Became.SETTLED, found.key, before)
     raise PartlyDone(
         f"cannot {decision.action} {found.key}: it changed under each of {1 + RETRIES} attempts", hint="try again"
@@ -242,11 +248,19 @@ def _read_again(reader: ObjectReader, found: Found) -> Found:
     return Found(found.resource, item)
 
 
-def _write(writer: ObjectWriter, found: Found, status: dict[str, Any]) -> None:
+def _require_kept(found: Found, stored: RawObject[KeyFields], decision: Decision) -> None:
+    """Refuse to call settled what a server pruned: the schema of another vendor's CRD may have no phase."""
+    if phase_of(msgspec.json.decode(stored.body, type=ObservationFields)) != decision.action.phase:
+        raise PartlyDone(
+            f"cannot {decision.action} {found.key}: the server took the status and dropped its phase",
+            hint=f"the CRD {found.resource.full_name} has to allow status.phase",
+        )
+
+
+def _write(writer: ObjectWriter, found: Found, status: dict[str, Any]) -> RawObject[KeyFields]:
     document = found.document
     if not found.resource.status_subresource:
-        writer.replace(found.resource, found.key, msgspec.json.encode({**document, "status": status}))
-        return
+        return writer.replace(found.resource, found.key, msgspec.json.encode({**document, "status": status}))
     metadata = found.item.fields.metadata
     identity = {
         "name": metadata.name,
@@ -260,4 +274,4 @@ def _write(writer: ObjectWriter, found: Found, status: dict[str, Any]) -> None:
         "metadata": identity,
         "status": status,
     }
-    writer.replace_status(found.resource, found.key, msgspec.json.encode(body))
+    return writer.replace_status(found.resource, found.key, msgspec.json.encode(body))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from zenctl.core.observation import Phase, text
-from zenctl.core.provenance import ORIGINAL_UID
+from zenctl.core.provenance import original_uid
 
 
 class OnConflict(StrEnum):
@@ -66,7 +66,7 @@ class LiveState(NamedTuple):
     resource_version: str
     fingerprint: str
     original_uid: str
-    """The uid it had when it was backed up, where a restore brought it back."""
+    """The uid it had first, where a restore brought it back; else ""."""
     triaged: bool
     bare: bool
     """It has no status at all."""
@@ -78,7 +78,7 @@ def live_state(fields: LiveFields) -> LiveState:
         uid=fields.metadata.uid,
         resource_version=fields.metadata.resource_version,
         fingerprint=fingerprint_of(fields),
-        original_uid=(fields.metadata.annotations or {}).get(ORIGINAL_UID, ""),
+        original_uid=original_uid(fields.metadata.annotations, ""),
         triaged=triaged(fields.status),
         bare=not fields.status,
     )
@@ -125,5 +125,6 @@ def _adopts(archived: LiveFields, live: LiveState) -> bool:
     fingerprint = fingerprint_of(archived)
     if fingerprint and fingerprint == live.fingerprint and not live.triaged and triaged(archived.status):
         return True
-    half_restored = bool(live.original_uid) and live.original_uid == archived.metadata.uid and live.bare
+    first_uid = original_uid(archived.metadata.annotations, archived.metadata.uid)
+    half_restored = live.bare and bool(live.original_uid) and live.original_uid == first_uid
     return half_restored and bool(archived.status)

@@ -52,6 +52,18 @@ class RestorePorts(NamedTuple):
     rejects: RejectSink
 
 
+class _DeletableMetadata(msgspec.Struct, frozen=True, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    deletion_timestamp: str | None = None
+
+
+class _DeletableFields(msgspec.Struct, frozen=True):
+    """What tells an object that is there from one that is on its way out."""
+
+    metadata: _DeletableMetadata = _DeletableMetadata()
+
+
 _FIELDS = msgspec.json.Decoder(LiveFields)
 
 
@@ -91,11 +103,7 @@ class _Reading:
                 self._read_definitions(batch)
             elif batch.objects:
                 batches.append(self._read_batch(batch))
-        missing = tuple(
-            name
-            for name in sorted(self._namespaces)
-            if not exists(self._ports.reader, NAMESPACE, ObjectKey("", name))
-        )
+        missing = tuple(name for name in sorted(self._namespaces) if self._is_missing(name))
         return Plan(
             self._source,
             self._on_conflict,
@@ -105,6 +113,19 @@ class _Reading:
             tuple(self._unreadable),
         )
 
+    def _is_missing(self, namespace: str) -> bool:
+        """Say whether a namespace must be created. Raises Refused while it is going away."""
+        try:
+            found = self._ports.reader.get(NAMESPACE, ObjectKey("", namespace), _DeletableFields)
+        except NotFound:
+            return True
+        if found.fields.metadata.deletion_timestamp is not None:
+            raise Refused(
+                f"namespace {namespace} is being deleted, and takes nothing new until it is gone",
+                hint=f"wait for kubectl wait --for=delete namespace/{namespace}, then restore again",
+            )
+        return False
+
     def _read_definitions(self, batch: Batch) -> None:
         for line in self._source.objects(batch):
             fields = archived_fields(line)
@@ -112,8 +133,20 @@ class _Reading:
                 self._unreadable.append(f"a {batch.kind} without a name")
                 continue
             name = fields.metadata.name
-            there = exists(self._ports.reader, CUSTOM_RESOURCE_DEFINITION, ObjectKey("", name))
-            self._definitions.append(DefinitionPlan(name, there))
+            self._definitions.append(DefinitionPlan(name, self._definition_exists(name)))
+
+    def _definition_exists(self, name: str) -> bool:
+        """Say whether a CRD is there. Raises Refused while it is going away with all its objects."""
+        try:
+            found = self._ports.reader.get(CUSTOM_RESOURCE_DEFINITION, ObjectKey("", name), _DeletableFields)
+        except NotFound:
+            return False
+        if found.fields.metadata.deletion_timestamp is not None:
+            raise Refused(
+                f"the CRD {name} is being deleted, and everything restored now would go with it",
+                hint=f"wait for kubectl wait --for=delete crd/{name}, then restore again",
+            )
+        return True
 
     def _read_batch(self, batch: Batch) -> BatchPlan:
         resource = self._live_resource(batch)

@@ -177,21 +177,20 @@ def _plan_row(plan: BatchPlan) -> BatchPlanRow:
 
 
 def _plan_table(rows: Sequence[BatchPlanRow]) -> Table:
-    columns = (Column("kind"), Column("in the source", right=True)) + tuple(
-        Column(title, right=True) for title in ("create", "adopt status", "update", "skip")
-    )
+    columns = (Column("kind"), *_numbers("in the source", "create", "adopt status", "update", "skip"))
     actions = (Action.CREATE, Action.ADOPT, Action.UPDATE, Action.SKIP)
     return Table(columns, tuple((r.kind, r.objects, *(r.actions.get(a.value, 0) for a in actions)) for r in rows))
 
 
 def _outcome_table(rows: Sequence[BatchOutcomeRow]) -> Table:
-    columns = (Column("kind"),) + tuple(
-        Column(title, right=True)
-        for title in ("created", "adopted", "updated", "unchanged", "skipped", "with status")
-    )
+    columns = (Column("kind"), *_numbers("created", "adopted", "updated", "unchanged", "skipped", "with status"))
     return Table(
         columns, tuple((row.kind, *(row.done.get(d.value, 0) for d in Done), _statuses(row.status)) for row in rows)
     )
+
+
+def _numbers(*titles: str) -> tuple[Column, ...]:
+    return tuple(Column(title, right=True) for title in titles)
 
 
 def _statuses(status: Mapping[str, int]) -> Cell:

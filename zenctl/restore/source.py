@@ -64,22 +64,19 @@ class FilesSource:
     def _read(self, name: str, content: bytes) -> Iterator[str]:
         """Take the objects of a file, and yield in words what is left out."""
         try:
-            parsed = documents(content)
+            for document in documents(content):
+                empty = True
+                for value in objects_in(document):
+                    empty = False
+                    if self._wanted(value):
+                        self._found.setdefault((value["apiVersion"], value["kind"]), []).append(_encoded(value))
+                    else:
+                        yield f"{value['kind']} in {name}"
+                if empty and not _empty_list(document):
+                    yield f"document without a Kubernetes object in {name}"
         except NotADocument as error:
-            raise UsageError(
-                f"{name} is {error}", hint="give a file that kubectl get -o yaml or -o json wrote"
-            ) from None
-        for document in parsed:
-            empty = True
-            for value in objects_in(document):
-                empty = False
-                if self._wanted(value):
-                    key = value["apiVersion"], value["kind"]
-                    self._found.setdefault(key, []).append(msgspec.json.encode(value))
-                else:
-                    yield f"{value['kind']} in {name}"
-            if empty and not _empty_list(document):
-                yield f"document without a Kubernetes object in {name}"
+            hint = "give a file that kubectl get -o yaml or -o json wrote"
+            raise UsageError(f"{name} is {error}", hint=hint) from None
 
     def _wanted(self, value: Mapping[str, Any]) -> bool:
         if value["kind"] == CUSTOM_RESOURCE_DEFINITION.kind:
@@ -92,3 +89,10 @@ class FilesSource:
 
 def _empty_list(document: Any) -> bool:
     return isinstance(document, dict) and document.get("items") == []
+
+
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise NotADocument(f"not usable as JSON: {error}") from error
