@@ -23,6 +23,7 @@ from zenctl.errors import ApiFailure, Conflict, Denied, Expired, Invalid, NotFou
 from zenctl.ports import ALL, ListQuery, WatchEvent
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+_GOING = ("deletionTimestamp", "deletionGracePeriodSeconds")
 _SELECTOR = re.compile(
     r"\s*(?:!\s*(?P<absent>[\w./-]+)|(?P<key>[\w./-]+)\s*"
     r"(?:(?P<op>==|=|!=)\s*(?P<value>[\w.-]*)|(?P<set>in|notin)\s*\((?P<values>[^)]*)\))?)\s*(?:,|$)"
@@ -89,7 +90,8 @@ class FakeCluster:
         old = self._of(resource).get(key)
         metadata.setdefault("uid", old["metadata"]["uid"] if old else self._new_uid())
         metadata.setdefault("creationTimestamp", format_instant(self.time))
-        metadata.setdefault("generation", 1)
+        for name, value in _generation(resource, 1).items():
+            metadata.setdefault(name, value)
         self._store(resource, key, stored)
         return key
 
@@ -215,8 +217,8 @@ class FakeCluster:
         metadata.setdefault("namespace", namespace)
         _check(resource, key, document)
         if metadata.get("resourceVersion"):
-            raise Invalid(
-                f"cannot create {key}: resourceVersion should not be set on objects to be created", status=400
+            raise ApiFailure(
+                f"cannot create {key}: resourceVersion should not be set on objects to be created", status=500
             )
         if (
             resource.namespaced
@@ -228,8 +230,8 @@ class FakeCluster:
             raise Conflict(f"cannot create {key}: it exists already", status=409, reason="AlreadyExists")
         if resource.status_subresource:
             document.pop("status", None)
-        own = {"uid": self._new_uid(), "creationTimestamp": format_instant(self.time), "generation": 1}
-        for name in ("deletionTimestamp", "selfLink") if resource.namespaced else ("deletionTimestamp", "namespace"):
+        own = {"uid": self._new_uid(), "creationTimestamp": format_instant(self.time), **_generation(resource, 1)}
+        for name in (*_GOING, "generation") if resource.namespaced else (*_GOING, "generation", "namespace"):
             metadata.pop(name, None)
         metadata.update(own)
         return self._written(resource, key, document)
@@ -264,7 +266,8 @@ class FakeCluster:
             self._store(resource, key, None)
         elif "deletionTimestamp" not in old["metadata"]:
             going = copy.deepcopy(old)
-            going["metadata"]["deletionTimestamp"] = format_instant(self.time)
+            going["metadata"].update(deletionTimestamp=format_instant(self.time), deletionGracePeriodSeconds=0)
+            going["metadata"].update(_generation(resource, int(old["metadata"].get("generation", 0)) + 1))
             self._store(resource, key, going)
 
     # -- inside ----------------------------------------------------------------------------------------
@@ -305,7 +308,7 @@ class FakeCluster:
 
     def _update(self, resource: ResourceType, key: ObjectKey, old: Json, new: Json) -> RawObject[KeyFields]:
         metadata = new["metadata"]
-        for name in ("uid", "creationTimestamp", "generation", "namespace", "deletionTimestamp"):
+        for name in ("uid", "creationTimestamp", "generation", "namespace", *_GOING):
             metadata.pop(name, None)
             if name in old["metadata"]:
                 metadata[name] = old["metadata"][name]
@@ -314,7 +317,7 @@ class FakeCluster:
             return self._raw(resource, old, KeyFields)
         aside = {"metadata", "status"} if resource.status_subresource else {"metadata"}
         if any(old.get(name) != new.get(name) for name in {*old, *new} - aside):
-            metadata["generation"] = int(metadata.get("generation", 0)) + 1
+            metadata.update(_generation(resource, int(metadata.get("generation", 0)) + 1))
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
             self._store(resource, key, None)  # its last finalizer is gone
             return self._raw(resource, new, KeyFields)
@@ -356,6 +359,11 @@ class FakeCluster:
 
 def _built_in(resource: ResourceType) -> bool:
     return "." not in resource.group or resource.group.endswith(".k8s.io")
+
+
+def _generation(resource: ResourceType, number: int) -> Json:
+    """Return the counter of changes, which custom resources have and most built-in ones do not."""
+    return {} if _built_in(resource) else {"generation": number}
 
 
 def _document(body: bytes) -> Json:
@@ -452,7 +460,7 @@ class SilentProgress:
 
 
 class FixedClock:
-    """A clock that moves only when it is told to; satisfies ports.Clock."""
+    """A clock that moves only when it is told to, or slept on; satisfies ports.Clock."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self._start = now
@@ -467,3 +475,6 @@ class FixedClock:
 
     def monotonic(self) -> float:
         return self._passed.total_seconds()
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(timedelta(seconds=seconds))

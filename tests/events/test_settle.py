@@ -228,6 +228,6 @@ def test_resolving_and_reopening_leaves_only_the_condition_that_tells_of_it(stat
     assert reopened is not None
     assert reopened["phase"] == "Active"
     assert "resolvedAt" not in reopened
-    held = [entry for entry in reopened.get("conditions") or () if isinstance(entry, dict)]
     if settle(status, decide(Action.RESOLVE)) is not None:
+        held = [entry for entry in reopened["conditions"] if isinstance(entry, dict)]
         assert any(entry.get("type") == "Resolved" and entry.get("reason") == "ReopenedByUser" for entry in held)

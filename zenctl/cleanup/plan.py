@@ -7,13 +7,13 @@ counted from is known and lies before the cutoff, and nobody has seen it again s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
-from zenctl.core.instants import TimeProblem
+from zenctl.core.instants import TimeProblem, TimeReading
 from zenctl.core.objects import ObjectKey, ResourceType
 from zenctl.core.observation import (
     AgeSource,
@@ -63,10 +63,11 @@ _PROBLEMS = {
     TimeProblem.MALFORMED: Reason.MALFORMED_TIME,
     TimeProblem.ZONELESS: Reason.ZONELESS_TIME,
 }
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class Judgement(NamedTuple):
-    """What was decided about one Observation, and on which evidence."""
+    """What was decided about one Observation, and the field that decided it with the instant that it names."""
 
     reason: Reason
     source: AgeSource
@@ -77,36 +78,47 @@ def judge(fields: ObservationFields, rule: Rule, now: datetime) -> Judgement:
     """Decide about one Observation; ``now`` is the API server's time."""
     age = age_of(fields, rule.age_from)
     instant = age.reading.instant
-    return Judgement(_reason(fields, rule, now, instant, age.reading.problem), age.source, instant)
+    cutoff = cutoff_of(now, rule.older_than)
+    reason = _reason(fields, rule, age.reading, now, cutoff)
+    if reason is not Reason.EXPIRED:
+        return Judgement(reason, age.source, instant)
+    seen = last_seen(fields)
+    reason = _seen_again(seen, cutoff)
+    if reason is not Reason.EXPIRED:
+        return Judgement(reason, AgeSource.LAST_SEEN, seen.instant)
+    return Judgement(reason, age.source, instant)
 
 
-def _reason(
-    fields: ObservationFields, rule: Rule, now: datetime, instant: datetime | None, problem: TimeProblem | None
-) -> Reason:
+def cutoff_of(now: datetime, older_than: timedelta) -> datetime:
+    """Return the instant before which an Observation counts as old; the first of all where time has no such one."""
+    try:
+        return now - older_than
+    except OverflowError:
+        return _FIRST
+
+
+def _reason(fields: ObservationFields, rule: Rule, reading: TimeReading, now: datetime, cutoff: datetime) -> Reason:
+    """Decide by everything but what was seen since."""
     if fields.metadata.deletion_timestamp is not None:
         return Reason.ALREADY_GOING
     if phase_of(fields) not in rule.phases:
         return Reason.OTHER_PHASE
     if rule.severities and severity_of(fields) not in rule.severities:
         return Reason.OTHER_SEVERITY
-    if instant is None:
-        return _PROBLEMS[problem or TimeProblem.ABSENT]
-    if instant > now:
+    if reading.instant is None:
+        return _PROBLEMS[reading.problem or TimeProblem.ABSENT]
+    if reading.instant > now:
         return Reason.FUTURE_TIME
-    cutoff = now - rule.older_than
-    if instant >= cutoff:
-        return Reason.YOUNG
-    return _seen_again(fields, cutoff)
+    return Reason.EXPIRED if reading.instant < cutoff else Reason.YOUNG
 
 
-def _seen_again(fields: ObservationFields, cutoff: datetime) -> Reason:
+def _seen_again(seen: TimeReading, cutoff: datetime) -> Reason:
     """Keep what was seen after the cutoff, and what says when in a way that nobody can read."""
-    seen = last_seen(fields)
     if not seen.present:
         return Reason.EXPIRED
     if seen.instant is None:
         return _PROBLEMS[seen.problem or TimeProblem.MALFORMED]
-    return Reason.SEEN_AGAIN if seen.instant >= cutoff else Reason.EXPIRED
+    return Reason.EXPIRED if seen.instant < cutoff else Reason.SEEN_AGAIN
 
 
 class Candidate(NamedTuple):
@@ -143,7 +155,7 @@ class Plan(NamedTuple):
     @property
     def cutoff(self) -> datetime:
         """The instant before which an Observation counts as old."""
-        return self.now - self.rule.older_than
+        return cutoff_of(self.now, self.rule.older_than)
 
 
 def plan_cleanup(

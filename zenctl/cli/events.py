@@ -129,7 +129,8 @@ def show(
     from zenctl.events.names import parse_names
     from zenctl.events.run import read_named
 
-    found = read_named(_ports(session), api_group, parse_names(names, namespace))
+    parsed = parse_names(names, namespace)
+    found = read_named(_ports(session), api_group, parsed)
     return details_report(found, session.cluster.now())
 
 
