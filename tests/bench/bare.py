@@ -140,7 +140,11 @@ def main(argv: list[str]) -> None:
         started = time.monotonic()
         count = drain(call)
     else:
-        kind, do = {"write": (WriteJob, write), "delete": (DeleteJob, delete)}[argv[0]]
+        kinds: dict[str, tuple[Any, Callable[[Caller, Any], None]]] = {
+            "write": (WriteJob, write),
+            "delete": (DeleteJob, delete),
+        }
+        kind, do = kinds[argv[0]]
         jobs = [msgspec.json.decode(line, type=kind) for line in Path(argv[1]).read_bytes().splitlines()]
         started, count = time.monotonic(), len(jobs)
         in_threads(jobs, lambda job: do(call, job))

@@ -27,7 +27,7 @@ def run(command: Sequence[str], environ: Mapping[str, str], *, stdin: str = "", 
     """Run a command to its end. Raises Failed, with what it said, unless it exits with 0."""
     source = open(stdin, "rb") if stdin else subprocess.DEVNULL  # noqa: SIM115 - closed below
     started = time.monotonic()
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         list(command),
         env=dict(environ),
         stdin=source,

@@ -35,7 +35,7 @@ def fields(document: dict[str, Any]) -> ObservationFields:
 
 
 def row(name: str = "a", namespace: str = "team-a", *, status: Any = None, **spec: Any) -> EventRow:
-    return row_of(OBSERVATIONS, fields(observation(name, namespace, status=status, **spec)), NOW)
+    return row_of(fields(observation(name, namespace, status=status, **spec)), NOW)
 
 
 def cluster_of(*documents: dict[str, Any]) -> FakeCluster:

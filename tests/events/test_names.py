@@ -9,12 +9,12 @@ from zenctl.events.names import Name, parse_names
 @pytest.mark.parametrize(
     ("text", "namespace", "expected"),
     [
-        ("trivy-1", "", Name("", "", "trivy-1")),
-        ("trivy-1", "team-a", Name("", "team-a", "trivy-1")),
-        ("team-a/trivy-1", "", Name("", "team-a", "trivy-1")),
-        ("team-a/trivy-1", "team-a", Name("", "team-a", "trivy-1")),
-        ("zenevents/team-a/trivy.1", "", Name("zenevents", "team-a", "trivy.1")),
-        ("a" * 253, "", Name("", "", "a" * 253)),
+        ("trivy-1", "", Name("", "trivy-1")),
+        ("trivy-1", "team-a", Name("team-a", "trivy-1")),
+        ("team-a/trivy-1", "", Name("team-a", "trivy-1")),
+        ("team-a/trivy-1", "team-a", Name("team-a", "trivy-1")),
+        ("team-a/trivy.1", "", Name("team-a", "trivy.1")),
+        ("a" * 253, "", Name("", "a" * 253)),
     ],
 )
 def test_a_name_is_read_with_what_it_leaves_out(text, namespace, expected):

@@ -70,6 +70,7 @@ def test_the_table_of_a_settlement_has_a_reason_where_something_failed():
     assert [column.title for column in table.columns][-1] == "why it failed"
     assert all(len(row) == len(table.columns) for row in table.rows)
     assert "there is no Observation nobody" in drawn(report)
+    assert "see zenctl events list" in drawn(report)
 
 
 def test_where_nothing_failed_no_column_waits_for_it():

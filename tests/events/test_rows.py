@@ -10,7 +10,6 @@ from zenctl.core.provenance import ORIGINAL_CREATION
 from zenctl.core.report import Tone, Toned, plain
 from zenctl.errors import UsageError
 from zenctl.events.rows import COLUMNS, DEFAULT, WIDE, Subject, checked_columns, event_stream, row_of
-from zenctl.product.crd import OBSERVATIONS
 
 
 def test_a_row_says_everything_that_json_promises():
@@ -27,7 +26,7 @@ def test_a_row_says_everything_that_json_promises():
     )
     document["metadata"]["uid"] = "u1"
 
-    assert plain(row_of(OBSERVATIONS, fields(document), NOW)) == {
+    assert plain(row_of(fields(document), NOW)) == {
         "namespace": "team-a",
         "name": "trivy-1",
         "resource": {"kind": "Pod", "name": "web", "namespace": "team-a"},
@@ -45,7 +44,6 @@ def test_a_row_says_everything_that_json_promises():
         "message": "CVE",
         "fingerprint": "abc",
         "uid": "u1",
-        "servedAs": "zenevents.zen.kube-zen.io",
     }
 
 
@@ -55,7 +53,7 @@ def test_a_row_says_everything_that_json_promises():
 @pytest.mark.parametrize("status", [None, 7, {"phase": 1, "count": "3", "lastSeen": 5}, {"count": True}])
 def test_fields_of_other_types_are_unknown_and_nothing_fails(spec, status):
     document = {"metadata": {"name": "a", "namespace": "b"}, "spec": spec, "status": status}
-    read = row_of(OBSERVATIONS, fields(document), NOW)
+    read = row_of(fields(document), NOW)
 
     assert (read.source, read.severity, read.message, read.count, read.last_seen) == (None,) * 5
     assert read.resource == Subject(kind=None, name=None, namespace=None)
@@ -84,7 +82,7 @@ def test_the_age_of_a_restored_object_is_counted_from_its_first_creation():
         "creationTimestamp": "2026-11-23T01:59:00Z",
         "annotations": {ORIGINAL_CREATION: "2026-11-22T02:00:00Z"},
     }
-    assert row_of(OBSERVATIONS, fields(document), NOW).age_seconds == 86_400
+    assert row_of(fields(document), NOW).age_seconds == 86_400
 
 
 def test_a_title_stands_in_for_a_missing_message():
@@ -118,7 +116,7 @@ def test_a_subject_without_name_or_kind_is_shown_as_far_as_it_goes(resource):
 
 
 def test_every_column_can_be_drawn_of_the_emptiest_row():
-    empty = row_of(OBSERVATIONS, fields({"metadata": {"name": "a", "namespace": "b"}}), NOW)
+    empty = row_of(fields({"metadata": {"name": "a", "namespace": "b"}}), NOW)
     stream = event_stream([empty], tuple(COLUMNS))
     assert len(stream.cells(empty)) == len(stream.columns) == len(COLUMNS)
 

@@ -54,9 +54,6 @@ def test_everything_of_the_kind_is_listed_whatever_it_is_called():
     listing = list_events(ports_of(cluster), GROUP, request(), NOW)
 
     assert [row.name for row in listing.rows] == ["e0", "e1", "e2", "e2", "e3", "e4"]
-    assert {row.served_as for row in listing.rows if row.name == "e2"} == {
-        OBSERVATIONS.full_name, WITHOUT_STATUS.full_name,
-    }  # fmt: skip
     assert (listing.matched, listing.untimed, listing.mixed) == (6, 0, False)
 
 
@@ -122,6 +119,11 @@ def test_a_cluster_without_the_kind_is_refused_with_a_way_out():
         list_events(ports_of(FakeCluster()), GROUP, request(), NOW)
 
 
+def test_a_selector_that_the_server_cannot_read_is_a_usage_error():
+    with pytest.raises(UsageError, match="selector"):
+        names_in(cluster_of(observation("one")), request(query=ListQuery(None, "severity in (")))
+
+
 def test_a_list_that_is_denied_ends_the_command():
     cluster = cluster_of(observation("one"))
     cluster.forbidden.add(f"list {OBSERVATIONS.full_name}")
@@ -155,16 +157,6 @@ def test_a_name_that_several_have_is_a_usage_error_that_lists_them():
     cluster = cluster_of(observation("one"), observation("one", "team-b"))
     with pytest.raises(UsageError, match="one is the name of 2 Observations: team-a/one, team-b/one"):
         found(cluster, "one")
-
-
-def test_the_same_key_in_two_resources_is_told_apart_by_the_resource():
-    cluster = FakeCluster(OBSERVATIONS, WITHOUT_STATUS)
-    cluster.put(OBSERVATIONS, observation("one"))
-    cluster.put(WITHOUT_STATUS, observation("one"))
-    with pytest.raises(UsageError, match="zenevents/team-a/one, observations/team-a/one"):
-        found(cluster, "team-a/one")
-    (only,) = found(cluster, "observations/team-a/one")
-    assert only.resource is WITHOUT_STATUS
 
 
 def test_an_unreachable_server_is_not_a_missing_object():

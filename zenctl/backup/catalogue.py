@@ -38,12 +38,12 @@ def find(store: ArchiveStore, wanted: str, cluster: str) -> str:
     """
     listed = list_archives(store)
     if wanted == LATEST:
-        return _latest(newest_first(listed), cluster)
+        return _latest(listed, cluster)
     if any(item.name == wanted for item in listed):
         return wanted
     matching = [item for item in newest_first(listed) if item.footer.archive_id.startswith(wanted)]
     if len(wanted) < _SHORTEST_ID or not matching:
-        raise Refused(f"no archive {wanted!r} in the store", hint=_there_is(newest_first(listed)))
+        raise Refused(f"no archive {wanted!r} in the store", hint=_there_is(listed))
     if len(matching) > 1:
         raise UsageError(
             f"{len(matching)} archives have an id that begins with {wanted!r}",
@@ -52,17 +52,24 @@ def find(store: ArchiveStore, wanted: str, cluster: str) -> str:
     return matching[0].name
 
 
-def _latest(sound: Sequence[Sound], cluster: str) -> str:
-    for item in sound:
+def _latest(listed: Sequence[ListedArchive], cluster: str) -> str:
+    for item in newest_first(listed):
         footer = item.footer
         if footer.set_name == BACKUP and footer.complete and cluster in (footer.cluster_id, footer.cluster_name):
             return item.name
-    raise Refused(f"no complete backup of cluster {cluster} in the store", hint=_there_is(sound))
+    raise Refused(f"no complete backup of cluster {cluster} in the store", hint=_there_is(listed))
 
 
-def _there_is(sound: Sequence[Sound]) -> str:
-    if not sound:
+def _there_is(listed: Sequence[ListedArchive]) -> str:
+    sound = newest_first(listed)
+    if not listed:
         return "the store holds no archives; check --store"
+    if not sound:
+        return f"the store holds {len(listed)} files that should be archives, and none can be read"
     clusters = ", ".join(sorted({item.footer.cluster_name for item in sound}))
-    names = ", ".join(item.footer.archive_id[:8] for item in sound[:5])
+    names = ", ".join(item.footer.archive_id[:8] + _mark(item.footer) for item in sound[:5])
     return f"there are {names}{', ...' if len(sound) > 5 else ''} of cluster {clusters}; name one, or give --cluster"
+
+
+def _mark(footer: Footer) -> str:
+    return "" if footer.complete else " (incomplete)"

@@ -5,7 +5,8 @@ The CRDs are those in the archive itself, so the judgement does not depend on an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from zenctl.archive.format import Collection
 from zenctl.archive.reader import Archive
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
 from zenctl.core.schema import compile_schema
+from zenctl.errors import Damaged
 
 _Validate = Callable[[object], list[str]]
 
@@ -42,13 +44,41 @@ def _identity_problems(value: Any, api_version: str, kind: str) -> list[str]:
     )
 
 
+class _SchemaVersion(msgspec.Struct, frozen=True):
+    name: str
+    schema: dict[str, Any] | None = None
+
+
+class _DefinedNames(msgspec.Struct, frozen=True):
+    plural: str
+
+
+class _DefinitionSpec(msgspec.Struct, frozen=True):
+    group: str
+    names: _DefinedNames
+    versions: tuple[_SchemaVersion, ...]
+
+
+class _Definition(msgspec.Struct, frozen=True):
+    spec: _DefinitionSpec
+
+
 def _schemas(archive: Archive) -> dict[tuple[str, str, str], _Validate]:
+    """Return what each version of each CRD in the archive asks; what cannot be read is for verify to report."""
     collection = archive.collection(CUSTOM_RESOURCE_DEFINITION.kind_and_group)
-    if collection is None:
-        return {}
-    return {
-        (definition["spec"]["group"], definition["spec"]["names"]["plural"], version["name"]): compile_schema(schema)
-        for definition in (msgspec.json.decode(line) for _, line in archive.objects(collection))
-        for version in definition["spec"]["versions"]
-        if (schema := version.get("schema", {}).get("openAPIV3Schema"))
-    }
+    schemas: dict[tuple[str, str, str], _Validate] = {}
+    for line in _lines(archive, collection) if collection else ():
+        try:
+            spec = msgspec.json.decode(line, type=_Definition).spec
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        for version in spec.versions:
+            schema = (version.schema or {}).get("openAPIV3Schema")
+            if isinstance(schema, dict):
+                schemas[spec.group, spec.names.plural, version.name] = compile_schema(schema)
+    return schemas
+
+
+def _lines(archive: Archive, collection: Collection) -> Iterator[bytes]:
+    with suppress(Damaged):
+        yield from (line for _, line in archive.objects(collection))

@@ -82,15 +82,16 @@ def create_backup(ports: BackupPorts, request: BackupRequest) -> Created:
     heading = _heading(ports, request)
     name = archive_name(request.set_name, heading.cluster.name, heading.created_at, request.archive_id)
     with ArchiveWriter(ports.store.put(name), heading) as writer:
-        _write_definitions(writer, ports.reader, resources)
-        everywhere = ListQuery(request.namespace)
-        collections = [(resource, everywhere) for resource in resources]
-        collections.append((CONFIG_MAP, ListQuery(request.system_namespace)))
-        denied = [
-            omission
-            for resource, query in collections
-            if (omission := _write_collection(writer, ports, resource, query)) is not None
+        denied = _write_definitions(writer, ports.reader, resources)
+        unread = [
+            error
+            for resource in resources
+            if (error := _write_collection(writer, ports, resource, ListQuery(request.namespace))) is not None
         ]
+        if len(unread) == len(resources):
+            raise unread[0][1]  # without any of the objects it would be a backup in name only
+        settings = _write_collection(writer, ports, CONFIG_MAP, ListQuery(request.system_namespace))
+        denied += [_omission(*missing) for missing in (*unread, settings) if missing is not None]
         written = writer.finish(complete=not denied, omissions=denied)
     return Created(name, written, tuple(denied), ports.clock.monotonic() - started)
 
@@ -109,31 +110,45 @@ def _heading(ports: BackupPorts, request: BackupRequest) -> Heading:
     )
 
 
-def _write_definitions(writer: ArchiveWriter, reader: ObjectReader, resources: Sequence[ResourceType]) -> None:
-    """Write the CRD of each resource. A resource without one is served by an extension server."""
+def _write_definitions(
+    writer: ArchiveWriter, reader: ObjectReader, resources: Sequence[ResourceType]
+) -> list[Omission]:
+    """Write the CRD of each resource; return what may not be read.
+
+    A resource without a CRD is served by an extension server.
+    """
     writer.begin(CUSTOM_RESOURCE_DEFINITION)
     found: list[RawObject[KeyFields]] = []
+    denied: list[Omission] = []
     for name in sorted(resource.full_name for resource in resources):
         try:
             definition = reader.get(CUSTOM_RESOURCE_DEFINITION, ObjectKey("", name), KeyFields)
         except NotFound:
+            continue
+        except Denied as error:
+            denied.append(Omission(what=f"{CUSTOM_RESOURCE_DEFINITION.full_name}/{name}", why=error.message))
             continue
         found.append(definition)
     writer.add(found)
     # Each was read by itself, so together they are no snapshot.
     versions = [definition.fields.metadata.resource_version for definition in found]
     writer.end(consistency=Consistency.MIXED, resource_versions=versions)
+    return denied
+
+
+def _omission(resource: ResourceType, denied: Denied) -> Omission:
+    return Omission(what=resource.full_name, why=denied.message)
 
 
 def _write_collection(
     writer: ArchiveWriter, ports: BackupPorts, resource: ResourceType, query: ListQuery
-) -> Omission | None:
-    """Write one collection; return what must be said where it may not be read."""
+) -> tuple[ResourceType, Denied] | None:
+    """Write one collection; return why not, where it may not be read."""
     pages = ports.reader.pages(resource, KeyFields, query)
     try:
         first = next(pages, None)
     except Denied as denied:
-        return Omission(what=resource.full_name, why=denied.message)
+        return resource, denied
     writer.begin(resource)
     if first is not None:
         total = None if first.remaining is None else len(first.objects) + first.remaining

@@ -63,7 +63,7 @@ class FailureRow(Result, frozen=True):
 
 
 class Counts(Result, frozen=True):
-    """How many would be deleted, by what."""
+    """How many are to be deleted by the plan, by what."""
 
     by_namespace: dict[str, int]
     by_severity: dict[str, int]
@@ -115,7 +115,7 @@ def plan_report(plan: Plan) -> Report:
     )
     blocks = (
         Facts(facts),
-        *_count_tables(data.counts),
+        *_count_tables(data.counts, "to delete"),
         *_object_table(plan),
         *_kept_blocks(data.kept, data.doubtful),
     )
@@ -155,7 +155,7 @@ def outcome_report(outcome: Outcome) -> Report:
         facts.append(("not tried", Toned(outcome.not_tried, Tone.BAD)))
     blocks = (
         Facts(tuple(facts)),
-        *_count_tables(data.counts),
+        *_count_tables(data.counts, "planned"),
         *_failure_table(data.failed),
         *_kept_blocks(data.kept, data.doubtful),
     )
@@ -195,12 +195,12 @@ def _ordered(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _count_tables(counts: Counts) -> tuple[Block, ...]:
+def _count_tables(counts: Counts, title: str) -> tuple[Block, ...]:
     groups = (("namespace", counts.by_namespace), ("severity", counts.by_severity), ("source", counts.by_source))
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (what, name, number) for what, numbers in groups for name, number in numbers.items()
     )
-    return (Table((Column("by"), Column("value"), Column("to delete", right=True)), rows),) if rows else ()
+    return (Table((Column("by"), Column("value"), Column(title, right=True)), rows),) if rows else ()
 
 
 def _object_table(plan: Plan) -> tuple[Block, ...]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from zenctl.cli.options import SHARED, Settings, attach, program_name
+from zenctl.cli.options import CONTEXT, SHARED, Settings, attach, program_name
 from zenctl.core.text import printable
 from zenctl.errors import ExitCode, Interrupted, UsageError, ZenctlError
 
@@ -71,7 +71,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
 )
 
 
@@ -102,7 +102,7 @@ def run(argv: Sequence[str]) -> int:
     except ZenctlError as error:
         return _complain(error)
     except _ClickError as error:
-        return _complain(_usage_error(error))
+        return _help(error) if type(error).__name__ == "NoArgsIsHelpError" else _complain(_usage_error(error))
     except (typer.Abort, KeyboardInterrupt):
         return _complain(Interrupted("interrupted"))
     except BrokenPipeError:
@@ -124,6 +124,13 @@ def _complain(error: ZenctlError) -> int:
     if error.hint:
         sys.stderr.write(f"hint: {printable(error.hint)}\n")
     return error.code
+
+
+def _help(error: Any) -> int:
+    """Print the help that was asked for by naming no command: for zenctl alone that is all it takes."""
+    whole = error.ctx.parent is None
+    (sys.stdout if whole else sys.stderr).write(f"{error.ctx.get_help()}\n")
+    return ExitCode.GOOD if whole else ExitCode.USAGE
 
 
 def _usage_error(error: Exception) -> UsageError:

@@ -48,7 +48,7 @@ def instant(option: str, text: str, now: datetime) -> datetime:
     """Read an option that is an instant, or a duration back from now. Raises UsageError."""
     try:
         return now - parse_duration(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         return parse_instant(text)

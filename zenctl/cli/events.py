@@ -143,8 +143,9 @@ def resolve(
     author: Author = "",
     api_group: ApiGroupOption = GROUP,
 ) -> Report:
-    """Mark Observations as Resolved, with the time, the author and a note.
+    """Mark Observations as Resolved.
 
+    The time, the author and a note go with it.
     From then on cleanup may delete them by their age.
     """
     from zenctl.events.settle import Action
@@ -161,7 +162,10 @@ def ack(
     author: Author = "",
     api_group: ApiGroupOption = GROUP,
 ) -> Report:
-    """Mark Observations as Acknowledged: somebody knows, and it is not settled yet."""
+    """Mark Observations as Acknowledged.
+
+    Somebody knows, and it is not settled yet.
+    """
     from zenctl.events.settle import Action
 
     return _settle(session, Action.ACK, names, (namespace, note, author, api_group))
@@ -176,7 +180,10 @@ def reopen(
     author: Author = "",
     api_group: ApiGroupOption = GROUP,
 ) -> Report:
-    """Make Observations Active again; what was said about them stays in their conditions."""
+    """Make Observations Active again.
+
+    What was said about them stays in their conditions.
+    """
     from zenctl.events.settle import Action
 
     return _settle(session, Action.REOPEN, names, (namespace, note, author, api_group))
@@ -191,8 +198,9 @@ def archive(
     author: Author = "",
     api_group: ApiGroupOption = GROUP,
 ) -> Report:
-    """Mark Observations as Archived: settled, and kept for the record.
+    """Mark Observations as Archived.
 
+    They are settled, and kept for the record.
     Cleanup deletes what is Resolved and leaves what is Archived alone, unless it is told otherwise.
     """
     from zenctl.events.settle import Action

@@ -15,9 +15,9 @@ def _group() -> None:
 
 @command(app, "crd")
 def crd(session: Session) -> str:
-    """Print the CustomResourceDefinition of Observations, for kubectl apply -f -.
+    """Print the CRD of Observations.
 
-    YAML with comments by default, JSON with -o json.
+    It is made for kubectl apply -f -: YAML with comments by default, JSON with -o json.
     """
     from zenctl.manifests.load import crd_yaml
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -64,9 +63,9 @@ SHARED: tuple[inspect.Parameter, ...] = (
             help_text="Name of this cluster in backups (default the uid of kube-system).",
         ),
     ),
-    _shared("quiet", bool, _option("-q", "--quiet", help_text="No progress and no notes on stderr.", is_flag=True)),
-    _shared("verbose", bool, _option("-v", "--verbose", help_text="More on stderr.", is_flag=True)),
-    _shared("no_color", bool, _option("--no-color", help_text="No colour; so does NO_COLOR.", is_flag=True)),
+    _shared("quiet", bool, _option("-q", "--quiet", help_text="No progress and no notes on stderr.")),
+    _shared("verbose", bool, _option("-v", "--verbose", help_text="More on stderr.")),
+    _shared("no_color", bool, _option("--no-color", help_text="No colour; so does NO_COLOR.")),
 )
 
 
@@ -150,7 +149,8 @@ def command(
             [*list(invoke.__signature__.parameters.values()), *own, *(_hidden(p) for p in SHARED)]  # type: ignore[attr-defined]
         )
         if group_default:
-            app.callback(invoke_without_command=True, epilog=_epilog(codes))(invoke)
+            text = inspect.cleandoc(function.__doc__ or "")
+            app.callback(invoke_without_command=True, help=text, epilog=_epilog(codes))(invoke)
         else:
             app.command(name, epilog=_epilog(codes))(invoke)
         return function
@@ -186,20 +186,18 @@ def _epilog(codes: Sequence[ExitCode]) -> str:
     )
 
 
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""What every level of the command line has in common."""
+
+
 def new_group(name: str, help_text: str) -> typer.Typer:
     """Return an empty group of commands with the settings that all of ours share."""
     return typer.Typer(
         name=name,
         help=help_text,
+        no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _help_width()},
+        context_settings=CONTEXT,
     )
-
-
-def _help_width() -> int:
-    try:
-        return max(60, min(os.get_terminal_size(1).columns, 110))
-    except OSError:
-        return 100

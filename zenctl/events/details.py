@@ -58,7 +58,7 @@ class _Parts(NamedTuple):
 
 def _blocks(found: Found, document: dict[str, Any], now: datetime) -> Iterator[Block]:
     parts = _Parts(*(_mapping(document.get(part)) for part in _Parts._fields))
-    row = row_of(found.resource, found.item.fields, now)
+    row = row_of(found.item.fields, now)
     yield Facts(tuple(_facts(row, parts)), title=f"{found.resource.kind} {found.key}")
     if row.message:
         yield Text(row.message)

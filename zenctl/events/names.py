@@ -1,4 +1,4 @@
-"""How people name an Observation on the command line: NAME, NAMESPACE/NAME or RESOURCE/NAMESPACE/NAME.
+"""How people name an Observation on the command line: NAME or NAMESPACE/NAME.
 
 Reads text and nothing else; whether there is such an object is not known here.
 """
@@ -17,14 +17,13 @@ _NAME = re.compile(rf"(?!.{{254}}){_LABEL}(\.{_LABEL})*", re.ASCII)
 
 
 class Name(NamedTuple):
-    """What a person called an Observation; what they left out is ""."""
+    """What a person called an Observation; the namespace is "" where they left it out."""
 
-    resource: str
     namespace: str
     name: str
 
     def __str__(self) -> str:
-        return "/".join(filter(None, self))
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 def parse_names(texts: Iterable[str], namespace: str) -> tuple[Name, ...]:
@@ -33,18 +32,11 @@ def parse_names(texts: Iterable[str], namespace: str) -> tuple[Name, ...]:
 
 
 def _parse(text: str, namespace: str) -> Name:
-    parts = text.split("/")
-    if not 1 <= len(parts) <= 3:
-        raise _no_name(text)
-    resource, own, name = ["", "", *parts][-3:]
+    own, slash, name = text.rpartition("/")
     if own and namespace and own != namespace:
         raise UsageError(f"{text!r} names another namespace than -n {namespace}", hint="leave one of the two out")
-    read = Name(resource, own or namespace, name)
-    complete = all(parts) and _NAME.fullmatch(name)
-    if not complete or (read.namespace and not _NAMESPACE.fullmatch(read.namespace)):
-        raise _no_name(text)
+    read = Name(own or namespace, name)
+    bad_namespace = (slash and not own) or (read.namespace and not _NAMESPACE.fullmatch(read.namespace))
+    if bad_namespace or not _NAME.fullmatch(name):
+        raise UsageError(f"{text!r} cannot be the name of an Observation", hint="write NAME or NAMESPACE/NAME")
     return read
-
-
-def _no_name(text: str) -> UsageError:
-    return UsageError(f"{text!r} cannot be the name of an Observation", hint="write NAME or NAMESPACE/NAME")

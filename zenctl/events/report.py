@@ -70,6 +70,7 @@ def _blocks(data: EventsSettled) -> tuple[Block, ...]:
     facts: list[tuple[str, Cell]] = [("by", data.author)]
     if data.note:
         facts.append(("note", data.note))
+    facts += [("hint", hint) for hint in dict.fromkeys(row.hint for row in data.objects) if hint]
     return (Table(tuple(columns), rows), Facts(tuple(facts)))
 
 

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from zenctl.core.instants import TimeReading
-from zenctl.core.objects import ResourceType
 from zenctl.core.observation import (
     ObservationFields,
     Severity,
@@ -58,11 +57,9 @@ class EventRow(Result, frozen=True):
     message: str | None
     fingerprint: str | None
     uid: str
-    served_as: str
-    """The API resource that holds it, such as zenevents.zen.kube-zen.io."""
 
 
-def row_of(resource: ResourceType, fields: ObservationFields, now: datetime) -> EventRow:
+def row_of(fields: ObservationFields, now: datetime) -> EventRow:
     """Return an Observation as a row; ages are counted back from ``now``."""
     spec, count, age = spec_of(fields), status_of(fields).count, age_of(fields)
     instant = age.reading.instant
@@ -84,7 +81,6 @@ def row_of(resource: ResourceType, fields: ObservationFields, now: datetime) -> 
         message=known(spec.message) or known(spec.title),
         fingerprint=known(spec.fingerprint),
         uid=fields.metadata.uid,
-        served_as=resource.full_name,
     )
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from zenctl.core.objects import KeyFields, ObjectKey, RawObject, ResourceType
 from zenctl.core.observation import ObservationFields, phase_of
-from zenctl.errors import Conflict, ExitCode, NotFound, PartlyDone, Refused, UsageError, ZenctlError, worst
+from zenctl.errors import Conflict, ExitCode, Invalid, NotFound, PartlyDone, Refused, UsageError, ZenctlError, worst
 from zenctl.events.names import Name
 from zenctl.events.rows import EventRow, row_of
 from zenctl.events.select import Filter, Match, Order, Selection, matcher
@@ -72,11 +72,14 @@ class _Tally:
 
 
 def list_events(ports: EventsPorts, group: str, request: ListRequest, now: datetime) -> Listing:
-    """List the Observations that match; ``now`` is the API server's time."""
+    """List the Observations that match; ``now`` is the API server's time. Raises UsageError for a bad selector."""
     resources = observations(ports.discovery.group(group), group)
     ports.progress.begin("reading Observations", None)
     try:
         tallies = [_tally(ports, resource, request, now) for resource in resources]
+    except Invalid as refused:
+        # Nothing in a LIST but the user's own selector can be wrong by itself.
+        raise UsageError(refused.message, hint="see kubectl get --help for selectors") from refused
     finally:
         ports.progress.end()
     together = Selection(request.order, request.limit)
@@ -99,7 +102,7 @@ def _tally(ports: EventsPorts, resource: ResourceType, request: ListRequest, now
             tally = _Tally(request)
         tally.mixed = tally.mixed or page.mixed
         for item in page.objects:
-            row = row_of(resource, item.fields, now)
+            row = row_of(item.fields, now)
             match = judge(row)
             tally.counts[match] += 1
             if match is Match.WANTED:
@@ -136,22 +139,16 @@ def read_named(ports: EventsPorts, group: str, names: Sequence[Name]) -> list[Fo
 
 
 def _find(reader: ObjectReader, resources: Sequence[ResourceType], name: Name) -> Found:
-    asked = [resource for resource in resources if name.resource in ("", resource.plural, resource.full_name)]
-    found = [each for resource in asked for each in _candidates(reader, resource, name)]
+    found = [each for resource in resources for each in _candidates(reader, resource, name)]
     if not found:
         where = "zenctl events list" + (f" -n {name.namespace}" if name.namespace else "")
         raise Refused(f"there is no Observation {name}", hint=f"see {where}")
     if len(found) > 1:
-        several = f"{name} is the name of {len(found)} Observations: {_told_apart(found)}"
-        raise UsageError(several, hint="give one of these names")
+        several = ", ".join(str(each.key) for each in found)
+        raise UsageError(
+            f"{name} is the name of {len(found)} Observations: {several}", hint="give one of these names"
+        )
     return found[0]
-
-
-def _told_apart(found: Sequence[Found]) -> str:
-    """Return names that each mean one of these; the resource is part of them where it makes the difference."""
-    if len({each.key for each in found}) == len(found):
-        return ", ".join(str(each.key) for each in found)
-    return ", ".join(f"{each.resource.plural}/{each.key}" for each in found)
 
 
 def _candidates(reader: ObjectReader, resource: ResourceType, name: Name) -> Iterator[Found]:

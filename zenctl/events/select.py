@@ -112,7 +112,7 @@ def ordering(by: SortBy, *, reverse: bool = False) -> Order:
 
     def order(row: EventRow) -> Any:
         value = rank(row)
-        tie = (row.namespace, row.name, row.served_as)
+        tie = (row.namespace, row.name)
         if value is None:
             return (1, 0, tie)
         return (0, _backwards(value) if reverse else value, tie)

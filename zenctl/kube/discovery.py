@@ -11,7 +11,9 @@ from typing import TypeVar
 import msgspec
 
 from zenctl.core.objects import ResourceType
+from zenctl.core.text import printable
 from zenctl.errors import ApiFailure, NotFound, UsageError
+from zenctl.kube.errors import NOT_DECODED, not_kubernetes
 from zenctl.kube.http import Client
 
 _AGGREGATED = (
@@ -19,6 +21,8 @@ _AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,"
     "application/json"
 )
+
+_ASKING = "read what the API server serves"
 
 _Answer = TypeVar("_Answer")
 
@@ -75,6 +79,7 @@ class _LegacyResource(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _LegacyResources(msgspec.Struct, frozen=True):
+    kind: str = ""
     resources: tuple[_LegacyResource, ...] = ()
 
 
@@ -113,13 +118,23 @@ class Discovery:
         """
         self._load()
         wanted, _, group = name.lower().partition(".")
-        everything = ["", *self._groups, *(self._legacy or {})]
-        for known in dict.fromkeys(everything):
-            for resource in self._core() if known == "" else self.group(known):
-                names = (resource.plural, resource.singular, resource.kind.lower(), *resource.short_names)
-                if wanted in names and (not group or group == resource.group):
-                    return resource
-        raise UsageError(f"the cluster serves no resource named {name!r}", hint="see kubectl api-resources")
+        broken = None
+        for known in dict.fromkeys(["", *self._groups, *(self._legacy or {})]) if wanted else ():
+            if group and not (group == known or group.endswith(f".{known}")):
+                continue
+            try:
+                served = self.group(known) if known else self._core()
+            except ApiFailure as error:  # one group's own server is away; the name may be another's
+                broken = error
+                continue
+            found = next((resource for resource in served if _is_called(resource, wanted, group)), None)
+            if found:
+                return found
+        if broken:
+            raise broken
+        raise UsageError(
+            f"the cluster serves no resource named {printable(name)!r}", hint="see kubectl api-resources"
+        )
 
     def _core(self) -> tuple[ResourceType, ...]:
         if "" not in self._groups:
@@ -129,10 +144,12 @@ class Discovery:
     def _load(self) -> None:
         if self._loaded:
             return
-        answer = self._client.send("GET", "/apis", doing="read what the API server serves", accept=_AGGREGATED)
+        answer = self._client.send("GET", "/apis", doing=_ASKING, accept=_AGGREGATED)
         groups = _decode(answer.body, _Groups)
         if groups.kind == "APIGroupDiscoveryList":
             self._groups = {item.metadata.name: _flatten(item) for item in groups.items}
+        elif groups.kind != "APIGroupList":
+            raise not_kubernetes(_ASKING)
         else:
             self._legacy = {item.name: item for item in groups.groups}
         self._loaded = True
@@ -150,7 +167,10 @@ class Discovery:
             body = self._client.send("GET", path, doing=f"read what {path} serves").body
         except NotFound:
             return ()
-        entries = _decode(body, _LegacyResources).resources
+        answer = _decode(body, _LegacyResources)
+        if answer.kind != "APIResourceList":
+            raise not_kubernetes(_ASKING)
+        entries = answer.resources
         with_status = {entry.name.partition("/")[0] for entry in entries if entry.name.endswith("/status")}
         return tuple(
             ResourceType(
@@ -169,6 +189,12 @@ class Discovery:
         )
 
 
+def _is_called(resource: ResourceType, wanted: str, group: str) -> bool:
+    """Say whether kubectl would take a name, and a group or "version.group" behind it, for this resource."""
+    names = (resource.plural, resource.singular, resource.kind.lower(), *resource.short_names)
+    return wanted in names and group in ("", resource.group, f"{resource.version}.{resource.group}")
+
+
 def _flatten(group: _AggregatedGroup) -> tuple[ResourceType, ...]:
     return _first_of_each(
         ResourceType(
@@ -176,7 +202,7 @@ def _flatten(group: _AggregatedGroup) -> tuple[ResourceType, ...]:
             version=version.version,
             kind=entry.response_kind.kind,
             plural=entry.resource,
-            singular=entry.singular_resource,
+            singular=entry.singular_resource or entry.response_kind.kind.lower(),
             short_names=entry.short_names,
             namespaced=entry.scope == "Namespaced",
             verbs=entry.verbs,
@@ -198,9 +224,5 @@ def _first_of_each(resources: Iterable[ResourceType]) -> tuple[ResourceType, ...
 def _decode(body: bytes, kind: type[_Answer]) -> _Answer:
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError as error:
-        raise ApiFailure(
-            "the API server's discovery answer is not what Kubernetes sends",
-            status=200,
-            hint="check that the context's server is an API server and not a proxy's login page",
-        ) from error
+    except NOT_DECODED as error:
+        raise not_kubernetes(_ASKING) from error

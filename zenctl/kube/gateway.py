@@ -7,31 +7,43 @@ the business of the slices.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
+from typing import Any, TypeVar
 
 import msgspec
 
 from zenctl.core.listing import Page
 from zenctl.core.objects import NAMESPACE, Fields, KeyFields, ObjectKey, RawObject, ResourceType
 from zenctl.errors import ApiFailure, NotFound
-from zenctl.kube.http import Client, Response
+from zenctl.kube.errors import NOT_DECODED, not_kubernetes
+from zenctl.kube.http import Client, Response, parse_date
 from zenctl.kube.listing import Listing
-from zenctl.kube.paths import resource_path
+from zenctl.kube.paths import object_path, resource_path
 from zenctl.kube.watch import Watching
 from zenctl.ports import ALL, ListQuery, WatchEvent
 
+_ASKING_VERSION = "ask the API server for its version"
+
 
 class _VersionBody(msgspec.Struct, frozen=True, rename="camel"):
-    git_version: str = ""
+    git_version: str
 
 
 class _Decision(msgspec.Struct, frozen=True):
-    allowed: bool = False
+    allowed: bool
 
 
 class _Review(msgspec.Struct, frozen=True):
-    status: _Decision = _Decision()
+    status: _Decision
+
+
+class _Deleted(msgspec.Struct, frozen=True):
+    """The answer to a DELETE: the object, or a Status."""
+
+    kind: str
+
+
+_Answer = TypeVar("_Answer")
 
 
 class Gateway:
@@ -59,55 +71,66 @@ class Gateway:
 
     def get(self, resource: ResourceType, key: ObjectKey, fields: type[Fields]) -> RawObject[Fields]:
         """GET one object. Raises NotFound."""
-        path = resource_path(resource, namespace=key.namespace, name=key.name)
-        body = self._client.send("GET", path, doing=f"read {resource.singular} {key}").body
-        try:
-            return RawObject(key, msgspec.json.decode(body, type=fields), body)
-        except msgspec.MsgspecError as error:
-            raise ApiFailure(
-                f"cannot read {resource.singular} {key}: the answer is no such object", status=200
-            ) from error
+        doing = f"read {resource.singular} {key}"
+        body = self._client.send("GET", object_path(resource, key), doing=doing).body
+        found = _decoded(body, fields, doing)
+        if found.metadata.name != key.name:
+            raise not_kubernetes(doing)
+        return RawObject(key, found, body)
 
-    def create(self, resource: ResourceType, namespace: str, body: bytes) -> RawObject[KeyFields]:
-        """POST. Raises Conflict where the object exists, Invalid where the server refuses it."""
-        path = resource_path(resource, namespace=namespace)
-        return _stored(self._client.send("POST", path, doing=f"create a {resource.singular}", body=body))
+    def create(
+        self, resource: ResourceType, namespace: str, body: bytes, *, dry_run: bool = False
+    ) -> RawObject[KeyFields]:
+        """POST. Raises Conflict where the object exists, Invalid where the server refuses it.
 
-    def replace(self, resource: ResourceType, key: ObjectKey, body: bytes) -> RawObject[KeyFields]:
+        Here and in every other write, a dry run lets the server judge the request, and store nothing.
+        """
+        path = resource_path(resource, namespace=namespace, query={"dryRun": "All"} if dry_run else None)
+        return self._write("POST", path, body, doing=f"create a {resource.singular}")
+
+    def replace(
+        self, resource: ResourceType, key: ObjectKey, body: bytes, *, dry_run: bool = False
+    ) -> RawObject[KeyFields]:
         """PUT; the body names the resourceVersion it replaces. Raises Conflict, Invalid."""
-        path = resource_path(resource, namespace=key.namespace, name=key.name)
-        return _stored(self._client.send("PUT", path, doing=f"replace {resource.singular} {key}", body=body))
+        path = object_path(resource, key, dry_run=dry_run)
+        return self._write("PUT", path, body, doing=f"replace {resource.singular} {key}")
 
-    def replace_status(self, resource: ResourceType, key: ObjectKey, body: bytes) -> RawObject[KeyFields]:
+    def replace_status(
+        self, resource: ResourceType, key: ObjectKey, body: bytes, *, dry_run: bool = False
+    ) -> RawObject[KeyFields]:
         """PUT to the status subresource; only status is taken from the body. Raises Conflict, Invalid."""
-        path = resource_path(resource, namespace=key.namespace, name=key.name, subresource="status")
-        doing = f"write the status of {resource.singular} {key}"
-        return _stored(self._client.send("PUT", path, doing=doing, body=body))
+        path = object_path(resource, key, subresource="status", dry_run=dry_run)
+        return self._write("PUT", path, body, doing=f"write the status of {resource.singular} {key}")
 
     def patch(
-        self, resource: ResourceType, key: ObjectKey, body: bytes, *, subresource: str = ""
+        self, resource: ResourceType, key: ObjectKey, body: bytes, *, subresource: str = "", dry_run: bool = False
     ) -> RawObject[KeyFields]:
         """PATCH with a JSON merge patch (RFC 7386). Raises NotFound, Conflict, Invalid."""
-        path = resource_path(resource, namespace=key.namespace, name=key.name, subresource=subresource)
+        path = object_path(resource, key, subresource=subresource, dry_run=dry_run)
         doing = f"patch {resource.singular} {key}"
-        content_type = "application/merge-patch+json"
-        return _stored(self._client.send("PATCH", path, doing=doing, body=body, content_type=content_type))
+        return self._write("PATCH", path, body, doing=doing, content_type="application/merge-patch+json")
 
-    def delete(self, resource: ResourceType, key: ObjectKey, *, uid: str, resource_version: str) -> None:
+    def delete(
+        self, resource: ResourceType, key: ObjectKey, *, uid: str, resource_version: str, dry_run: bool = False
+    ) -> None:
         """DELETE under both preconditions. Raises Conflict where the object changed, NotFound where it is gone."""
-        options = {
+        options: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "preconditions": {"uid": uid, "resourceVersion": resource_version},
         }
-        path = resource_path(resource, namespace=key.namespace, name=key.name)
+        if dry_run:  # with a body the server does not look at the query
+            options["dryRun"] = ["All"]
         doing = f"delete {resource.singular} {key}"
+        body = msgspec.json.encode(options)
         try:
-            self._client.send("DELETE", path, doing=doing, body=msgspec.json.encode(options))
+            answer = self._client.send("DELETE", object_path(resource, key), doing=doing, body=body)
         except NotFound as gone:
             # An attempt that got no answer was carried out after all.
             if not gone.repeated:
                 raise
+            return
+        _decoded(answer.body, _Deleted, doing)
 
     def allowed(self, resource: ResourceType, verb: str, *, namespace: str = "", subresource: str = "") -> bool:
         """Ask by SelfSubjectAccessReview whether the caller may do something; "" is every namespace."""
@@ -123,13 +146,9 @@ class Gateway:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         }
-        answer = self._client.send(
-            "POST",
-            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
-            doing="ask what this account may do",
-            body=msgspec.json.encode(review),
-        )
-        return msgspec.json.decode(answer.body, type=_Review).status.allowed
+        path, doing = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "ask what this account may do"
+        answer = self._client.send("POST", path, doing=doing, body=msgspec.json.encode(review))
+        return _decoded(answer.body, _Review, doing).status.allowed
 
     def uid(self) -> str:
         """Return the uid of the namespace kube-system, which names a cluster for as long as it lives."""
@@ -137,26 +156,30 @@ class Gateway:
 
     def server_version(self) -> str:
         """Return the gitVersion of the API server."""
-        try:
-            return msgspec.json.decode(self._version().body, type=_VersionBody).git_version
-        except msgspec.MsgspecError as error:
-            raise ApiFailure("the server's /version is not that of an API server", status=200) from error
+        return _decoded(self._version().body, _VersionBody, _ASKING_VERSION).git_version
 
     def now(self) -> datetime:
         """Return the API server's time by its Date header, which has whole seconds."""
-        date = self._version().headers.get("Date", "")
         try:
-            return parsedate_to_datetime(date).astimezone(UTC)
-        except (ValueError, TypeError) as error:
+            return parse_date(self._version().headers.get("Date", ""))
+        except ValueError as error:
             raise ApiFailure("the API server's answer has no usable Date header", status=200) from error
 
     def _version(self) -> Response:
-        return self._client.send("GET", "/version", doing="ask the API server for its version")
+        return self._client.send("GET", "/version", doing=_ASKING_VERSION)
+
+    def _write(
+        self, method: str, path: str, body: bytes, *, doing: str, content_type: str = "application/json"
+    ) -> RawObject[KeyFields]:
+        answer = self._client.send(method, path, doing=doing, body=body, content_type=content_type)
+        fields = _decoded(answer.body, KeyFields, doing)
+        if not fields.metadata.name:
+            raise not_kubernetes(doing)
+        return RawObject(ObjectKey(fields.metadata.namespace, fields.metadata.name), fields, answer.body)
 
 
-def _stored(answer: Response) -> RawObject[KeyFields]:
+def _decoded(body: bytes, kind: type[_Answer], doing: str) -> _Answer:
     try:
-        fields = msgspec.json.decode(answer.body, type=KeyFields)
-    except msgspec.MsgspecError as error:
-        raise ApiFailure("the API server's answer to a write is no object", status=200) from error
-    return RawObject(ObjectKey(fields.metadata.namespace, fields.metadata.name), fields, answer.body)
+        return msgspec.json.decode(body, type=kind)
+    except NOT_DECODED as error:
+        raise not_kubernetes(doing) from error

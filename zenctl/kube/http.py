@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -29,6 +30,7 @@ _LONGEST_RETRY_AFTER_SECONDS = 60.0
 _REPEATABLE = frozenset({429, 500, 502, 503, 504})
 _UNDER_PRESSURE = frozenset({429, 503, 504})
 _STREAM_CHUNK_BYTES = 64 * 1024
+_LONGEST_COMPLAINT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,18 @@ class Pressure:
 class Client:
     """Sends requests over a Connection; safe to use from several threads."""
 
-    def __init__(self, connection: Connection, *, timeout_seconds: float, user_agent: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        timeout_seconds: float,
+        user_agent: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._connection = connection
         self._timeout_seconds = timeout_seconds
         self._user_agent = user_agent
+        self.sleep = sleep
         self._answered = False
         self.pressure = Pressure()
         self.requests = 0
@@ -77,7 +87,7 @@ class Client:
     ) -> Response:
         """Send a request and return its answer; ``doing`` completes the sentence "cannot ..." in errors.
 
-        Raises the errors of zenctl.errors for a status of 400 or more and for no answer at all.
+        Raises the errors of zenctl.errors for a status other than 2xx and for no answer at all.
         """
         headers = {"Accept": accept, "User-Agent": self._user_agent}
         if body is not None:
@@ -89,7 +99,7 @@ class Client:
             outcome = self._attempt(method, path, body, headers, doing)
             if isinstance(outcome, Response):
                 self._answered = True
-                if outcome.status < 400:
+                if 200 <= outcome.status < 300:
                     return Response(outcome.status, outcome.headers, outcome.body, repeated)
                 if outcome.status == 401 and not renewed:
                     self._connection.renew(generation)
@@ -99,20 +109,32 @@ class Client:
             if wait is None:
                 raise _error(outcome, doing, repeated=repeated)
             repeated = repeated or not (isinstance(outcome, Response) and outcome.status == 429)
-            time.sleep(wait)
+            self.sleep(wait)
 
-    def stream(self, path: str, *, doing: str, read_timeout_seconds: float) -> Iterator[bytes]:
-        """GET a path whose answer never ends by itself, in chunks; raises like send, but never repeats."""
-        headers = {"Accept": "application/json", "User-Agent": self._user_agent}
+    def stream(self, path: str, *, doing: str, read_timeout_seconds: float) -> Generator[bytes, None, None]:
+        """GET a path whose answer never ends by itself, in chunks.
+
+        Raises like send, but repeats nothing except a 401, with renewed credentials, before the first chunk.
+        """
         import urllib3
 
+        headers = {"Accept": "application/json", "User-Agent": self._user_agent}
+        renewed = False
         try:
-            with closing(
-                self._open("GET", path, None, headers, preload=False, read_timeout_seconds=read_timeout_seconds)
-            ) as answer:
-                if answer.status >= 400:
-                    raise failure(answer.status, answer.read(64 * 1024), doing=doing)
-                yield from answer.stream(_STREAM_CHUNK_BYTES, decode_content=True)
+            while True:
+                generation = self._connection.generation
+                with closing(
+                    self._open("GET", path, None, headers, preload=False, read_timeout_seconds=read_timeout_seconds)
+                ) as answer:
+                    if answer.status == 200:
+                        yield from answer.stream(_STREAM_CHUNK_BYTES, decode_content=True)
+                        return
+                    if answer.status in _UNDER_PRESSURE:
+                        self.pressure.rise()
+                    if answer.status != 401 or renewed:
+                        raise failure(answer.status, answer.read(_LONGEST_COMPLAINT_BYTES), doing=doing)
+                self._connection.renew(generation)
+                renewed = True
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(self._connection.host, error, doing=doing) from error
 
@@ -149,13 +171,11 @@ class Client:
         lines = urllib3.HTTPHeaderDict(headers)
         for name, value in self._connection.headers():
             lines.add(name, value)
-        return self._connection.pool.urlopen(
+        return self._connection.urlopen(
             method,
-            self._connection.host + path,
+            path,
+            lines,
             body=body,
-            headers=lines,
-            retries=False,
-            redirect=False,
             preload_content=preload,
             timeout=urllib3.Timeout(
                 connect=min(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds), read=read_timeout_seconds
@@ -167,7 +187,7 @@ class Client:
         if attempt >= (_ATTEMPTS if self._answered else _FIRST_CONTACT_ATTEMPTS):
             return None
         backoff: float = min(_BACKOFF_SECONDS * 2.0 ** (attempt - 1), _LONGEST_WAIT_SECONDS)
-        jittered = backoff * (0.5 + random.random())
+        jittered = backoff * (0.5 + random.random())  # so that many clients do not come back as one
         if not isinstance(outcome, Response):
             return jittered
         if outcome.status not in _REPEATABLE:
@@ -187,13 +207,20 @@ def _error(outcome: Response | ZenctlError, doing: str, *, repeated: bool) -> Ze
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date that is measured against the Date header."""
-    value = headers.get("Retry-After")
-    if not value:
-        return None
-    if value.strip().isdigit():
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
-        then = parsedate_to_datetime(value)
-        return max(0.0, (then - parsedate_to_datetime(headers.get("Date", ""))).total_seconds())
-    except (ValueError, TypeError):
+        then, now = (parse_date(text) for text in (value, headers.get("Date", "")))
+        return max(0.0, (then - now).total_seconds())
+    except ValueError:
         return None
+
+
+def parse_date(text: str) -> datetime:
+    """Return the instant of an HTTP date, in UTC. Raises ValueError."""
+    try:
+        parsed = parsedate_to_datetime(text)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise ValueError(f"{text!r} is no HTTP date") from error

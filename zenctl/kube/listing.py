@@ -14,7 +14,8 @@ import msgspec
 
 from zenctl.core.listing import Page
 from zenctl.core.objects import Fields, ObjectKey, RawObject, ResourceType
-from zenctl.errors import ApiFailure, Expired
+from zenctl.errors import Expired
+from zenctl.kube.errors import NOT_DECODED, not_kubernetes, strange_object
 from zenctl.kube.http import Client
 from zenctl.kube.paths import resource_path
 from zenctl.ports import ListQuery
@@ -29,6 +30,7 @@ class _ListMeta(msgspec.Struct, frozen=True, rename={"resource_version": "resour
 
 
 class _ListBody(msgspec.Struct, frozen=True):
+    kind: str = ""
     metadata: _ListMeta = _ListMeta()
     items: list[msgspec.Raw] | None = None
 
@@ -44,20 +46,26 @@ class Listing:
         self._resource = resource
         self._query = query
         self._restarts_left = restarts
+        self._doing = f"list {resource.full_name}"
 
     def pages(self, fields: type[Fields]) -> Iterator[Page[Fields]]:
         """Yield the pages; each is decoded while the next is on its way."""
         decode = msgspec.json.Decoder(fields).decode
         token, restarted, mixed = "", False, False
+        in_vain = False
         with ThreadPoolExecutor(1, "list") as ahead:
             coming: Future[_ListBody] | None = ahead.submit(self._fetch, "")
             while coming is not None:
                 try:
                     body = coming.result()
                 except Expired as expired:
+                    if in_vain:  # even the token of the 410 has expired
+                        raise
                     token, restarted, mixed = self._after(expired, restarted=restarted)
+                    in_vain = mixed
                     coming = ahead.submit(self._fetch, token)
                     continue
+                in_vain = False
                 token = body.metadata.continue_
                 coming = ahead.submit(self._fetch, token) if token else None
                 yield Page(
@@ -89,29 +97,26 @@ class Listing:
                 "fieldSelector": self._query.field_selector,
             },
         )
-        answer = self._client.send("GET", path, doing=f"list {self._resource.full_name}")
+        answer = self._client.send("GET", path, doing=self._doing)
         try:
-            return _LIST.decode(answer.body)
-        except msgspec.MsgspecError as error:
-            raise _not_a_list(self._resource) from error
+            body = _LIST.decode(answer.body)
+        except NOT_DECODED as error:
+            raise not_kubernetes(self._doing) from error
+        # A proxy's JSON must not pass for an empty collection.
+        if not (body.kind.endswith("List") and body.metadata.resource_version):
+            raise not_kubernetes(self._doing)
+        return body
 
     def _objects(
         self, items: Sequence[msgspec.Raw], decode: Callable[[msgspec.Raw], Fields]
     ) -> Sequence[RawObject[Fields]]:
         objects: list[RawObject[Fields]] = []
+        raw = msgspec.Raw()
         try:
             for raw in items:
                 fields = decode(raw)
                 metadata = fields.metadata
                 objects.append(RawObject(ObjectKey(metadata.namespace, metadata.name), fields, memoryview(raw)))
-        except msgspec.MsgspecError as error:
-            raise _not_a_list(self._resource) from error
+        except NOT_DECODED as error:
+            raise strange_object(raw, error, doing=self._doing) from error
         return objects
-
-
-def _not_a_list(resource: ResourceType) -> ApiFailure:
-    return ApiFailure(
-        f"cannot list {resource.full_name}: the answer is not a list of objects",
-        status=200,
-        hint="check that the context's server is an API server and not a proxy's login page",
-    )

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from zenctl.errors import ZenctlError
 from zenctl.kube.http import Pressure
@@ -21,6 +21,7 @@ Answer = TypeVar("Answer")
 START = 8
 MOST = 24
 _HALVING_PAUSE_SECONDS = 0.5
+_NO_JOB = object()
 
 
 class Throttle:
@@ -40,10 +41,18 @@ class Throttle:
         """The present bound."""
         return max(1, int(self._limit))
 
-    def enter(self) -> None:
-        """Wait for a place."""
+    def wait(self) -> None:
+        """Wait until there is a place, without taking it.
+
+        Whoever fetches a job must not hold a place meanwhile: the job may come out of another run, which
+        needs places too.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._running < self.limit)
+
+    def enter(self) -> None:
+        """Take a place."""
+        with self._changed:
             self._running += 1
 
     def leave(self) -> None:
@@ -95,43 +104,60 @@ class _Run(Generic[Job, Answer]):
             thread.start()
 
     def answers(self) -> Iterator[tuple[Job, Answer | ZenctlError]]:
-        """Yield until every thread has said that there is nothing left."""
-        working = len(self._threads)
+        """Yield until every thread has said that there is nothing left.
+
+        An error that is no answer stops the run, and is raised after the answers of what was under way.
+        """
+        working, failed = len(self._threads), None
         while working:
             item = self._done.get()
             if item is None:
                 working -= 1
             elif isinstance(item, BaseException):
-                raise item
+                failed = failed or item
+                self._begin_no_more()
             else:
                 self._room.release()
                 yield item
+        if failed:
+            raise failed
 
     def stop(self) -> None:
         """Begin nothing more, and wait for what is under way."""
-        self._stopped.set()
-        self._room.release(len(self._threads))
+        self._begin_no_more()
         for thread in self._threads:
             thread.join()
+
+    def _begin_no_more(self) -> None:
+        self._stopped.set()
+        self._room.release(len(self._threads))
 
     def _work(self) -> None:
         try:
             while True:
                 self._room.acquire()
-                if self._stopped.is_set():
+                job = self._take()
+                if job is _NO_JOB:
                     break
-                with self._taking:
-                    job = next(self._jobs)
                 self._done.put((job, self._one(job)))
-        except StopIteration:
-            pass
         except BaseException as error:  # noqa: BLE001 - raised again in the consumer's thread
             self._done.put(error)
         finally:
             self._done.put(None)
 
+    def _take(self) -> Any:
+        """Return the next job when there is a place for it, having taken the place; else _NO_JOB."""
+        with self._taking:
+            self._throttle.wait()
+            if self._stopped.is_set():
+                return _NO_JOB
+            job = next(self._jobs, _NO_JOB)
+            if job is _NO_JOB or self._stopped.is_set():
+                return _NO_JOB
+            self._throttle.enter()
+            return job
+
     def _one(self, job: Job) -> Answer | ZenctlError:
-        self._throttle.enter()
         try:
             return self._do(job)
         except ZenctlError as error:

@@ -23,8 +23,19 @@ from zenctl.core.objects import (
     ResourceType,
 )
 from zenctl.core.patience import Patience
-from zenctl.errors import ApiFailure, Conflict, Denied, ExitCode, NotFound, Unreachable, ZenctlError, worst
-from zenctl.ports import ListQuery
+from zenctl.errors import (
+    ApiFailure,
+    Conflict,
+    Denied,
+    ExitCode,
+    Invalid,
+    NotFound,
+    Refused,
+    Unreachable,
+    ZenctlError,
+    worst,
+)
+from zenctl.ports import AccessReviewer, ListQuery
 from zenctl.restore.bodies import definition_body, new_body, replacement_body, status_body
 from zenctl.restore.decide import Action, LiveFields, LiveState, decide, live_state
 from zenctl.restore.plan import BatchPlan, Plan
@@ -95,7 +106,12 @@ class Outcome(NamedTuple):
     def verdict(self) -> ExitCode:
         """What the run as a whole is worth."""
         unreadable = [ExitCode.PARTIAL] if self.plan.unreadable else []
-        return worst([*unreadable, *(failure.error.code for failure in self.failures)])
+        return worst([*unreadable, *(_code(failure.error) for failure in self.failures)])
+
+
+def _code(error: ZenctlError) -> ExitCode:
+    """Return what a failure is worth: what is wrong with one object makes the run partly done."""
+    return ExitCode.PARTIAL if isinstance(error, Conflict | NotFound | Invalid) else error.code
 
 
 class _Job(NamedTuple):
@@ -136,22 +152,37 @@ def apply(ports: RestorePorts, plan: Plan) -> Outcome:
 
 def _check_permissions(ports: RestorePorts, plan: Plan) -> None:
     """Ask for every permission that the plan needs, and name all that are missing together."""
+    allowed = ports.reviewer.allowed
     missing: list[str] = []
+    if any(not definition.exists for definition in plan.definitions):
+        missing += [] if allowed(CUSTOM_RESOURCE_DEFINITION, "create") else ["create customresourcedefinitions"]
+    if plan.missing_namespaces:
+        missing += [] if allowed(NAMESPACE, "create") else ["create namespaces"]
     for batch in plan.batches:
-        resource = batch.resource
-        if resource is None:
-            continue
-        wanted = [("create", "")] if batch.actions.get(Action.CREATE) else []
-        wanted += [("update", "")] if batch.actions.get(Action.UPDATE) else []
-        wanted += [("update", "status")] if batch.writes and resource.status_subresource else []
-        for verb, subresource in wanted:
-            if not ports.reviewer.allowed(resource, verb, subresource=subresource):
-                missing.append(f"{verb} {resource.plural}{'/' + subresource if subresource else ''}")
+        if batch.described is not None:
+            missing += _missing_for(ports.reviewer, batch, batch.described)
     if missing:
         raise Denied(
             f"cannot restore: this account may not {', '.join(missing)}",
-            hint="grant these verbs cluster-wide to it, or use another context or --as; nothing was written",
+            hint="grant these verbs to it, or use another context or --as; nothing was written",
         )
+
+
+def _missing_for(reviewer: AccessReviewer, batch: BatchPlan, resource: ResourceType) -> Iterator[str]:
+    """Name the permissions that writing a batch lacks, in the cluster as well as in each namespace concerned."""
+    wanted = [("create", "")] if batch.actions.get(Action.CREATE) else []
+    wanted += [("update", "")] if batch.actions.get(Action.UPDATE) else []
+    wanted += [("update", "status")] if batch.writes and resource.status_subresource else []
+    for verb, subresource in wanted:
+        everywhere = reviewer.allowed(resource, verb, subresource=subresource)
+        if not everywhere and not (
+            batch.namespaces
+            and all(
+                reviewer.allowed(resource, verb, namespace=name, subresource=subresource)
+                for name in sorted(batch.namespaces)
+            )
+        ):
+            yield f"{verb} {resource.plural}{'/' + subresource if subresource else ''}"
 
 
 def _create_definitions(ports: RestorePorts, plan: Plan) -> tuple[str, ...]:
@@ -163,8 +194,7 @@ def _create_definitions(ports: RestorePorts, plan: Plan) -> tuple[str, ...]:
         for line in plan.source.objects(batch):
             value = msgspec.json.decode(line)
             if value.get("metadata", {}).get("name") in missing:
-                body = {"apiVersion": batch.api_version, "kind": batch.kind, **definition_body(value)}
-                _create_quietly(ports, CUSTOM_RESOURCE_DEFINITION, "", body)
+                _create_quietly(ports, CUSTOM_RESOURCE_DEFINITION, "", definition_body(batch.api_version, value))
     for name in sorted(missing):
         _wait_until_established(ports, name)
     if missing:
@@ -246,34 +276,50 @@ def _apply_batch(ports: RestorePorts, plan: Plan, batch: BatchPlan) -> tuple[Bat
     restorer = _Restorer(ports, plan, resource)
     done: dict[Done, int] = {}
     status: dict[StatusDone, int] = {}
+    skipped = _Skipped()
     failures: list[Failure] = []
     patience = Patience()
     ports.progress.begin(f"restoring {resource.plural}", batch.writes)
-    jobs = patience.guard(_jobs(plan, batch, resource, done))
+    jobs = patience.guard(_jobs(plan, batch, resource, skipped))
     with closing(ports.workers.run(jobs, restorer.restore)) as answers:
         for job, answer in answers:
             ports.progress.advance()
             patience.note(answer)
             if isinstance(answer, ZenctlError):
                 failures.append(Failure(resource.kind, job.key, answer))
-                ports.rejects.write(job.line)
+                ports.rejects.write(_typed(resource, job.line))
                 continue
             done[answer.done] = done.get(answer.done, 0) + 1
             status[answer.status] = status.get(answer.status, 0) + 1
     ports.progress.end()
+    if skipped.count:
+        done[Done.SKIPPED] = done.get(Done.SKIPPED, 0) + skipped.count
     return BatchOutcome(resource.kind, resource.full_name, done, status), failures
 
 
-def _jobs(plan: Plan, batch: BatchPlan, resource: ResourceType, done: dict[Done, int]) -> Iterator[_Job]:
+def _typed(resource: ResourceType, line: bytes) -> bytes:
+    """Return a rejected object with its type, which items of built-in lists do not carry."""
+    value = msgspec.json.decode(line)
+    return msgspec.json.encode({"apiVersion": resource.api_version, "kind": resource.kind, **value})
+
+
+class _Skipped:
+    """A count of its own: the jobs are taken in the workers' threads, the answers are counted in the caller's."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def _jobs(plan: Plan, batch: BatchPlan, resource: ResourceType, skipped: _Skipped) -> Iterator[_Job]:
     """Stream the source again and yield what is to be written; what is skipped is only counted."""
     for line in plan.source.objects(batch.batch):
-        fields = archived_fields(line)
+        fields = archived_fields(line, namespaced=resource.namespaced)
         if fields is None:
             continue
         key = ObjectKey(fields.metadata.namespace, fields.metadata.name)
         live = batch.live.get(key)
         if decide(fields, live, plan.on_conflict, has_status=resource.status_subresource) is Action.SKIP:
-            done[Done.SKIPPED] = done.get(Done.SKIPPED, 0) + 1
+            skipped.count += 1
             continue
         yield _Job(key, line, fields, live)
 
@@ -309,6 +355,8 @@ class _Restorer:
                 return Restored(Done.ADOPTED, self._write_status(job, live.uid, live.resource_version))
             case Action.UPDATE:
                 return self._update(job)
+            case Action.CONFLICT:
+                raise Refused(f"{self._resource.kind} {job.key} exists: somebody made it while this restore ran")
             case _:
                 return Restored(Done.SKIPPED, StatusDone.ABSENT)
 
@@ -316,17 +364,29 @@ class _Restorer:
         body = new_body(self._resource, msgspec.json.decode(job.line))
         created = self._ports.writer.create(self._resource, job.key.namespace, msgspec.json.encode(body))
         metadata = created.fields.metadata
-        return Restored(Done.CREATED, self._write_status(job, metadata.uid, metadata.resource_version))
+        return Restored(Done.CREATED, self._first_status(job, metadata.uid, metadata.resource_version))
+
+    def _first_status(self, job: _Job, uid: str, resource_version: str) -> StatusDone:
+        """Write the status of an object that was just made, also where somebody else writes to it meanwhile."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._write_status(job, uid, resource_version)
+            except Conflict:
+                live = self._read_live(job.key)
+                if live is None or live.uid != uid or live.triaged:
+                    raise
+                resource_version = live.resource_version
+        return self._write_status(job, uid, resource_version)
 
     def _update(self, job: _Job) -> Restored:
         found = self._ports.reader.get(self._resource, job.key, KeyFields)
         live = msgspec.json.decode(found.body)
-        body = replacement_body(new_body(self._resource, msgspec.json.decode(job.line)), live)
+        body = replacement_body(self._resource, new_body(self._resource, msgspec.json.decode(job.line)), live)
         metadata = found.fields.metadata
         if body is not None:
             written = self._ports.writer.replace(self._resource, job.key, msgspec.json.encode(body))
             metadata = written.fields.metadata
-        if _holds(live.get("status"), job.fields.status):
+        if not job.fields.status or _holds(live.get("status"), job.fields.status):
             done = Done.UNCHANGED if body is None else Done.UPDATED
             return Restored(done, StatusDone.RESTORED if job.fields.status else StatusDone.ABSENT)
         return Restored(Done.UPDATED, self._write_status(job, metadata.uid, metadata.resource_version))

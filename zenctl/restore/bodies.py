@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from zenctl.core.objects import ObjectKey, ResourceType
-from zenctl.core.provenance import provenance
+from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION, ObjectKey, ResourceType
+from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID, provenance
 
 _SERVER_OWNED = (
     "uid",
@@ -48,30 +48,35 @@ def new_body(resource: ResourceType, archived: Mapping[str, Any]) -> dict[str, A
     return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, **rest}
 
 
-def definition_body(archived: Mapping[str, Any]) -> dict[str, Any]:
+def definition_body(api_version: str, archived: Mapping[str, Any]) -> dict[str, Any]:
     """Return a CRD to create; its status is the server's own account and is not restored."""
     metadata = {k: v for k, v in _metadata(archived).items() if k not in (*_SERVER_OWNED, *_MISLEADING)}
     return {
-        "apiVersion": archived.get("apiVersion"),
-        "kind": archived.get("kind"),
+        "apiVersion": api_version,
+        "kind": CUSTOM_RESOURCE_DEFINITION.kind,
         "metadata": metadata,
         "spec": archived.get("spec"),
     }
 
 
-def replacement_body(new: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any] | None:
+def replacement_body(
+    resource: ResourceType, new: Mapping[str, Any], live: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """Return the live object with the archived content; None where that would change nothing.
 
     Labels, annotations and everything beside metadata and status become the archived ones; what others
-    keep in the live metadata (finalizers, owners) stays. The live object's own provenance is kept.
+    keep in the live metadata (finalizers, owners) stays. The live object's own provenance is kept. Status is
+    content like any other where the kind has no status subresource.
     """
-    before = {k: v for k, v in live.items() if k not in ("status", "metadata")}
-    after = {k: v for k, v in new.items() if k not in ("status", "metadata")}
+    aside = ("metadata", "status") if resource.status_subresource else ("metadata",)
+    before = {k: v for k, v in live.items() if k not in aside}
+    after = {k: v for k, v in new.items() if k not in aside}
     old_metadata, new_metadata = _metadata(live), _metadata(new)
     metadata = {k: v for k, v in old_metadata.items() if k != "managedFields"}
-    for part in ("labels", "annotations"):
-        if new_metadata.get(part):
-            metadata[part] = new_metadata[part]
+    wanted = {"labels": new_metadata.get("labels"), "annotations": _annotations(new_metadata, old_metadata)}
+    for part, value in wanted.items():
+        if value:
+            metadata[part] = value
         else:
             metadata.pop(part, None)
     if before == after and all(
@@ -79,9 +84,21 @@ def replacement_body(new: Mapping[str, Any], live: Mapping[str, Any]) -> dict[st
     ):
         return None
     body = {**after, "metadata": metadata}
-    if "status" in live:
+    if "status" in live and "status" in aside:
         body["status"] = live["status"]
     return body
+
+
+def _annotations(new: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the archived annotations with the live object's provenance; an object is not restored from itself."""
+    wanted, own = dict(new.get("annotations") or {}), live.get("annotations") or {}
+    itself = wanted.get(ORIGINAL_UID) == live.get("uid")
+    for name in (ORIGINAL_UID, ORIGINAL_CREATION):
+        if name in own:
+            wanted[name] = own[name]
+        elif itself:
+            wanted.pop(name, None)
+    return wanted
 
 
 def status_body(resource: ResourceType, key: ObjectKey, uid: str, resource_version: str, status: Any) -> bytes:

@@ -22,6 +22,7 @@ class DefinitionPlan(NamedTuple):
 
     name: str
     exists: bool
+    """It stays as it is: it is there, or another CRD of the cluster serves the same kind."""
 
 
 class BatchPlan(NamedTuple):
@@ -33,6 +34,10 @@ class BatchPlan(NamedTuple):
     actions: dict[Action, int]
     in_the_way: tuple[ObjectKey, ...]
     live: Mapping[ObjectKey, LiveState]
+    described: ResourceType | None = None
+    """The resource as the cluster, else the CRD in the source, describes it."""
+    namespaces: frozenset[str] = frozenset()
+    """Where objects would be written."""
 
     @property
     def writes(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -67,13 +67,58 @@ class _DeletableFields(msgspec.Struct, frozen=True):
 _FIELDS = msgspec.json.Decoder(LiveFields)
 
 
-def archived_fields(line: bytes) -> LiveFields | None:
-    """Return the deciding fields of an archived object; None where it is none, or has no name."""
+def archived_fields(line: bytes, *, namespaced: bool) -> LiveFields | None:
+    """Return the deciding fields of an archived object; None where it is none, or cannot be addressed."""
     try:
         fields = _FIELDS.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return fields if fields.metadata.name else None
+    addressed = fields.metadata.name and (fields.metadata.namespace or not namespaced)
+    return fields if addressed else None
+
+
+class _Names(msgspec.Struct, frozen=True):
+    plural: str
+    kind: str
+    singular: str = ""
+
+
+class _Version(msgspec.Struct, frozen=True):
+    name: str
+    subresources: dict[str, Any] | None = None
+
+
+class _DefinitionSpec(msgspec.Struct, frozen=True):
+    group: str
+    names: _Names
+    versions: tuple[_Version, ...]
+    scope: str = "Namespaced"
+
+
+class _Definition(msgspec.Struct, frozen=True):
+    """What a CRD says of the resources that it makes."""
+
+    spec: _DefinitionSpec
+
+
+def defined_resources(line: bytes) -> tuple[ResourceType, ...]:
+    """Return the resources that a CRD makes, one a version; () where it is not a usable one."""
+    try:
+        spec = msgspec.json.decode(line, type=_Definition).spec
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ()
+    return tuple(
+        ResourceType(
+            group=spec.group,
+            version=version.name,
+            kind=spec.names.kind,
+            plural=spec.names.plural,
+            singular=spec.names.singular or spec.names.kind.lower(),
+            namespaced=spec.scope == "Namespaced",
+            status_subresource="status" in (version.subresources or {}),
+        )
+        for version in spec.versions
+    )
 
 
 def read_and_plan(ports: RestorePorts, source: Source, on_conflict: OnConflict) -> Plan:
@@ -93,6 +138,7 @@ class _Reading:
         self._source = source
         self._on_conflict = on_conflict
         self._definitions: list[DefinitionPlan] = []
+        self._defined: dict[tuple[str, str], ResourceType] = {}
         self._namespaces: set[str] = set()
         self._unreadable: list[str] = []
 
@@ -128,12 +174,20 @@ class _Reading:
 
     def _read_definitions(self, batch: Batch) -> None:
         for line in self._source.objects(batch):
-            fields = archived_fields(line)
+            fields = archived_fields(line, namespaced=False)
             if fields is None:
                 self._unreadable.append(f"a {batch.kind} without a name")
                 continue
             name = fields.metadata.name
-            self._definitions.append(DefinitionPlan(name, self._definition_exists(name)))
+            resources = defined_resources(line)
+            stays = self._definition_exists(name) or any(map(self._is_served_otherwise, resources))
+            self._definitions.append(DefinitionPlan(name, stays))
+            self._defined.update(((resource.api_version, resource.kind), resource) for resource in resources)
+
+    def _is_served_otherwise(self, defined: ResourceType) -> bool:
+        """Say whether the cluster has the kind from another CRD; a second one would never be established."""
+        found = _of_kind(self._ports.discovery.group(defined.group), defined.kind)
+        return found is not None and found.plural != defined.plural
 
     def _definition_exists(self, name: str) -> bool:
         """Say whether a CRD is there. Raises Refused while it is going away with all its objects."""
@@ -151,31 +205,36 @@ class _Reading:
     def _read_batch(self, batch: Batch) -> BatchPlan:
         resource = self._live_resource(batch)
         live = self._live(resource, batch) if resource else {}
-        has_status = resource.status_subresource if resource else False
+        described = resource or self._defined.get((batch.api_version, batch.kind))
+        has_status, namespaced = (described.status_subresource, described.namespaced) if described else (False, False)
         actions: dict[Action, int] = {}
         in_the_way: list[ObjectKey] = []
+        written_to: set[str] = set()
         self._ports.progress.begin(f"reading {batch.kind} of the source", batch.objects)
         for line in self._source.objects(batch):
             self._ports.progress.advance()
-            fields = archived_fields(line)
+            fields = archived_fields(line, namespaced=namespaced)
             if fields is None:
-                self._unreadable.append(f"a {batch.kind} that is no object with a name")
+                self._unreadable.append(f"a {batch.kind} that is no object with a name and a namespace")
                 continue
             key = ObjectKey(fields.metadata.namespace, fields.metadata.name)
-            self._namespaces |= {key.namespace} if key.namespace else set()
             action = decide(fields, live.get(key), self._on_conflict, has_status=has_status)
             actions[action] = actions.get(action, 0) + 1
+            if key.namespace and action is not Action.SKIP:
+                written_to.add(key.namespace)
             if action is Action.CONFLICT and len(in_the_way) < NAMED:
                 in_the_way.append(key)
         self._ports.progress.end()
-        return BatchPlan(batch, resource, actions, tuple(in_the_way), live)
+        self._namespaces |= written_to
+        return BatchPlan(batch, resource, actions, tuple(in_the_way), live, described, frozenset(written_to))
 
     def _live_resource(self, batch: Batch) -> ResourceType | None:
         """Return the resource that serves a batch; None where its CRD will be restored first."""
         resource = live_resource(self._ports.discovery, batch)
-        if resource is None and not any(
-            not definition.exists and definition.name.endswith(f".{batch.group}") for definition in self._definitions
-        ):
+        coming = {definition.name for definition in self._definitions if not definition.exists}
+        if resource is not None and resource.full_name in coming:
+            return None  # discovery still tells of a CRD that is gone
+        if resource is None and not any(name.endswith(f".{batch.group}") for name in coming):
             raise Refused(
                 f"the cluster serves no {batch.kind} of {batch.api_version}, and the source brings no CRD for it",
                 hint="install the CRD with: zenctl manifests crd | kubectl apply -f -",
@@ -201,7 +260,7 @@ class _Reading:
         """Return what to list: everything of our own kinds; of built-in ones, only the namespaces concerned."""
         if resource.group:
             return (ALL,)
-        fields = (archived_fields(line) for line in self._source.objects(batch))
+        fields = (archived_fields(line, namespaced=True) for line in self._source.objects(batch))
         return [ListQuery(name) for name in sorted({f.metadata.namespace for f in fields if f is not None})]
 
 

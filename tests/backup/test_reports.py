@@ -1,0 +1,118 @@
+"""How backups are told, in every format."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from tests import golden
+from tests.archive.fakes import MemoryStore
+from tests.backup.samples import OBSERVATION_FOLDER, back_up, definition, ports_of, request
+from tests.backup.samples import a_cluster as full_cluster
+from tests.fakes import FakeCluster, FixedClock
+from zenctl.archive.reader import list_archives, open_archive
+from zenctl.archive.verify import Level, verify
+from zenctl.backup.check import object_check
+from zenctl.backup.create import create_backup
+from zenctl.backup.report import contents_report, created_report, list_report, object_report, verified_report
+from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
+from zenctl.core.report import Report
+from zenctl.errors import ExitCode
+from zenctl.render import View, render
+
+
+def a_cluster(observations: int = 5) -> FakeCluster:
+    """Return a cluster with a CRD of few bytes, so that the sizes here do not follow the one that we ship."""
+    cluster, crd = full_cluster(observations=observations), definition()
+    crd["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": {"type": "object"}}
+    crd["spec"]["versions"][0]["additionalPrinterColumns"] = []
+    cluster.put(CUSTOM_RESOURCE_DEFINITION, crd)
+    return cluster
+
+
+def a_shelf() -> MemoryStore:
+    store, clock = MemoryStore(), FixedClock()
+    incomplete = a_cluster(observations=2)
+    incomplete.forbidden.add("list configmaps")
+    for number, cluster in enumerate((a_cluster(), incomplete), 1):
+        clock.advance(timedelta(hours=1))
+        create_backup(ports_of(cluster, store, clock), request(number))
+    return store
+
+
+def created() -> Report:
+    return created_report(back_up(a_cluster())[0]._replace(seconds=1.5))
+
+
+def incomplete() -> Report:
+    cluster = a_cluster()
+    cluster.forbidden.add("list configmaps")
+    return created_report(back_up(cluster)[0]._replace(seconds=0.25))
+
+
+def listed() -> Report:
+    return list_report(list_archives(a_shelf()))
+
+
+def listed_with_damage() -> Report:
+    store = a_shelf()
+    store.blobs["broken.tar"] = b"x" * 5120
+    return list_report(list_archives(store))
+
+
+def listed_nothing() -> Report:
+    return list_report([])
+
+
+def shown() -> Report:
+    return contents_report(back_up(a_cluster(), namespace="team-a")[1])
+
+
+def shown_object() -> Report:
+    _, archive = back_up(a_cluster())
+    collection = archive.collection(OBSERVATION_FOLDER)
+    assert collection is not None
+    line = archive.find(collection, "team-a/o-00000")
+    assert line is not None
+    return object_report(archive, msgspec.json.decode(line))
+
+
+def verified() -> Report:
+    store = MemoryStore()
+    made, archive = back_up(a_cluster(), store)
+    return verified_report(verify(store, made.name, Level.OBJECTS, check=object_check(archive)))
+
+
+def verified_damage() -> Report:
+    store = MemoryStore()
+    made, archive = back_up(a_cluster(), store)
+    collection = archive.collection(OBSERVATION_FOLDER)
+    assert collection is not None
+    data = bytearray(store.blobs[made.name])
+    data[collection.members[0].offset + 530] ^= 0xFF
+    store.blobs[made.name] = bytes(data)
+    return verified_report(verify(store, made.name, Level.BYTES))
+
+
+REPORTS = (
+    created, incomplete, listed, listed_with_damage, listed_nothing, shown, shown_object, verified, verified_damage,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("fmt", ["table", "json", "yaml", "markdown"])
+@pytest.mark.parametrize("report", REPORTS, ids=lambda make: make.__name__)
+def test_it_is_told_in_every_format(report, fmt):
+    text = "".join(render(report(), fmt, View(width=None, colour=False)))
+    golden.check(f"backup/{report.__name__}.{fmt}", text)
+
+
+def test_damage_makes_the_verdict():
+    assert listed_with_damage().verdict is verified_damage().verdict is ExitCode.DAMAGED
+    assert listed().verdict is listed_nothing().verdict is verified().verdict is ExitCode.GOOD
+
+
+def test_an_archive_can_be_opened_by_what_was_listed():
+    store = a_shelf()
+    assert [open_archive(store, item.name).footer.objects for item in list_archives(store)] == [7, 3]
