@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-SEED   ?= $(shell date +%s)
+ifndef SEED
+SEED   := $(shell date +%s)
+endif
 TESTS  ?= tests
 
 .PHONY: help setup test test-cluster torture lint format bench golden docs lock clean

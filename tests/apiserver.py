@@ -208,7 +208,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self._send_body(told)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - the names are the library's
 
     def do_CONNECT(self) -> None:
         """Be a proxy: open a tunnel, unless the script says something else than 200."""

@@ -13,6 +13,7 @@ import pytest
 
 from tests.archive.fakes import HEADING, OBSERVATION, objects
 from tests.blob.fakes import Faulty
+from tests.torture import part
 from zenctl.archive.reader import list_archives, open_archive
 from zenctl.archive.verify import Level, verify
 from zenctl.archive.writer import ArchiveWriter
@@ -159,7 +160,7 @@ def _calls_when_halved(folder: Path) -> list[str]:
 def test_a_kill_at_every_call_leaves_a_whole_archive_or_none(tmp_path, after):
     folder = tmp_path / "store"
     write_archive(FolderStore(folder), "old.tar")
-    for at in range(len(_calls_when_halved(tmp_path / "counted"))):
+    for at in part(range(len(_calls_when_halved(tmp_path / "counted")))):
         _assert_whole_or_nothing(folder, _run(folder, at, after))
         for path in folder.iterdir():
             if path.name != "old.tar":

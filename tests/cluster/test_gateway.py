@@ -256,7 +256,7 @@ def test_after_a_restart_of_the_api_server_a_watch_goes_on_or_is_expired(place, 
         watching = gateway.watch(observations, KeyFields, ListQuery(place.namespace), place.version())
         place.create("d")
         assert next(watching).object.key.name == "d"
-    watching.close()  # type: ignore[attr-defined]
+    watching.close()
 
 
 # -- who may do what -----------------------------------------------------------------------------------

@@ -202,7 +202,6 @@ def test_in_a_pod_a_rotated_token_is_read_again_after_a_401(world, tls_server, a
 
 
 def test_in_a_pod_a_token_that_is_due_is_read_again_and_its_loss_is_told(world, tls_server, account, monkeypatch):
-    from kubernetes.config import incluster_config
 
     tls_server.otherwise = OK
     client = world.client(environ=_pod(tls_server.port))
@@ -212,7 +211,7 @@ def test_in_a_pod_a_token_that_is_due_is_read_again_and_its_loss_is_told(world, 
         def now(cls, tz: datetime.tzinfo | None = None) -> Later:
             return super().now(tz) + datetime.timedelta(minutes=2)
 
-    monkeypatch.setattr(incluster_config.datetime, "datetime", Later)
+    monkeypatch.setattr("kubernetes.config.incluster_config.datetime.datetime", Later)
     account.write_text("newer")
     ask(client)
     assert tls_server.requests[0].header("Authorization") == "bearer newer"
@@ -305,6 +304,15 @@ def test_a_certificate_file_that_is_missing_is_a_usage_error(world, field):
     user, cluster = (part, {}) if field.startswith("client") else ({}, part)
     with pytest.raises(UsageError, match=r"File does not exist: /nowhere\.crt"):
         world.connect(world.kubeconfig("https://one.example", user, cluster))
+
+
+def test_files_that_hold_no_certificate_are_named(world, tls_server, certificates):
+    nonsense = world.write("no certificate")
+    with pytest.raises(Unreachable, match="no certificate in the certificate-authority"):
+        ask(world.client(world.kubeconfig(tls_server.url, None, {"certificate-authority": nonsense})))
+    user = {"client-certificate": nonsense, "client-key": nonsense}
+    with pytest.raises(Unreachable, match="our client certificate or key cannot be read"):
+        ask(world.client(world.kubeconfig(tls_server.url, user, world.trusting(certificates))))
 
 
 # -- proxies -------------------------------------------------------------------------------------------
@@ -559,7 +567,7 @@ def test_a_plugin_that_fails_later_leaves_the_token_and_stays_quiet(world, serve
 
 
 def _jwt(expires: float) -> str:
-    parts = ({"alg": "none"}, {"exp": int(expires)}, {})
+    parts: tuple[dict[str, object], ...] = ({"alg": "none"}, {"exp": int(expires)}, {})
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 
 

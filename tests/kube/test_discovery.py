@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.apiserver import Answer, Request, answer, failure, html
@@ -115,13 +116,9 @@ def discovery(client):
 def test_both_forms_give_the_groups_resources_at_their_preferred_version(server, discovery, documents):
     _serve(server, documents)
     events, widgets = discovery.group(GROUP)
-    assert events == EVENTS.__class__(**{**_fields(EVENTS), "verbs": frozenset(VERBS)})
+    assert events == msgspec.structs.replace(EVENTS, verbs=frozenset(VERBS))
     assert (widgets.plural, widgets.version, widgets.namespaced) == ("widgets", "v1", False)
     assert not widgets.status_subresource
-
-
-def _fields(resource):
-    return {name: getattr(resource, name) for name in resource.__struct_fields__}
 
 
 @pytest.mark.parametrize(

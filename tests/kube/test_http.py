@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -26,14 +27,15 @@ from zenctl.errors import (
 )
 from zenctl.kube.errors import failure as translated
 from zenctl.kube.errors import unreachable, watch_failure
-from zenctl.kube.http import parse_date, retry_after_seconds
+from zenctl.kube.gateway import Gateway
+from zenctl.kube.http import Client, Response, parse_date, retry_after_seconds
 
 OK = answer({"kind": "Status", "metadata": {"name": "a"}})
 RESET = Answer(reset=True)
 KEY = ObjectKey("ns", "a")
 
 
-def _send(client, method="GET"):
+def _send(client: Client, method: str = "GET") -> Response:
     return client.send(method, "/x", doing="try", body=None if method == "GET" else b"{}")
 
 
@@ -132,7 +134,7 @@ def test_pressure_is_counted(client, server):
 # -- deleting ------------------------------------------------------------------------------------------
 
 
-def _delete(gateway):
+def _delete(gateway: Gateway) -> None:
     gateway.delete(EVENTS, KEY, uid="u", resource_version="7")
 
 
@@ -152,8 +154,9 @@ def test_an_object_that_was_gone_before_is_not_found(gateway, server, script):
 
 
 @pytest.mark.parametrize(
-    "page", [Answer(302, b"", {"Location": "/login"}), html(200), Answer(204), html(404), answer({"login": "required"})]
-)  # fmt: skip
+    "page",
+    [Answer(302, b"", {"Location": "/login"}), html(200), Answer(204), html(404), answer({"login": "required"})],
+)
 def test_a_proxys_page_is_never_a_deletion(gateway, server, page):
     server.will(page)
     with pytest.raises(ApiFailure) as caught:
@@ -368,14 +371,15 @@ def test_names_are_escaped(gateway, server):
 )
 def test_answers_that_are_no_objects_are_api_failures(gateway, server, body):
     server.otherwise = Answer(200, body)
-    for call in (
+    calls: tuple[Callable[[], object], ...] = (
         lambda: gateway.get(EVENTS, KEY, KeyFields),
         lambda: gateway.create(EVENTS, "ns", b"{}"),
         lambda: gateway.replace(EVENTS, KEY, b"{}"),
         lambda: gateway.allowed(EVENTS, "list"),
         lambda: gateway.server_version(),
         lambda: gateway.uid(),
-    ):
+    )
+    for call in calls:
         with pytest.raises(ApiFailure, match="not what an API server sends"):
             call()
 

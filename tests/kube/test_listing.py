@@ -180,7 +180,8 @@ def test_a_failing_page_is_an_error_after_the_pages_before_it(gateway, server):
 @pytest.mark.parametrize(
     "broken",
     [
-        html(200), Answer(200, b""), Answer(200, b"{}"), answer({"message": "please log in"}), Answer(200, b"[" * 9_999),
+        html(200), Answer(200, b""), Answer(200, b"{}"), answer({"message": "please log in"}),
+        Answer(200, b"[" * 9_999),
         answer({"kind": "Observation", "metadata": {"resourceVersion": "7"}}), Answer(200, b'{"items":[{"a'),
         answer({"kind": "ObservationList", "metadata": {}, "items": []}), Answer(200, b"\xff\xfe"),
     ],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,8 +16,9 @@ from tests.kube.test_listing import WithSpec
 from tests.kube.world import EVENTS
 from zenctl.core.objects import KeyFields
 from zenctl.errors import ApiFailure, Denied, Expired, NotFound, Unreachable
+from zenctl.kube.gateway import Gateway
 from zenctl.kube.watch import Watching, _lines
-from zenctl.ports import ALL, ListQuery
+from zenctl.ports import ALL, ListQuery, WatchEvent
 
 RESET = Answer(reset=True)
 DENIED = failure(403, "enough")
@@ -30,11 +33,11 @@ def stream(*chunks: bytes, cut: int | None = None) -> Answer:
     return Answer(chunks=chunks, cut=cut)
 
 
-def _watch(gateway, since="5", query=ALL):
+def _watch(gateway: Gateway, since: str = "5", query: ListQuery = ALL) -> Iterator[WatchEvent[KeyFields]]:
     return gateway.watch(EVENTS, KeyFields, query, since)
 
 
-def _seen(events, count: int) -> list[tuple[str, str]]:
+def _seen(events: Any, count: int) -> list[tuple[str, str]]:
     taken = [(each.type, each.object.fields.metadata.resource_version) for each in itertools.islice(events, count)]
     events.close()
     return taken
@@ -48,7 +51,7 @@ def test_events_come_with_their_objects(gateway, server):
     server.will(stream(event("ADDED", 6, "a"), event("MODIFIED", 7, "b") + event("DELETED", 8, "c")))
     events = _watch(gateway, query=ListQuery("ns", "a=b"))
     first = next(events)
-    assert (first.type, str(first.object.key), json.loads(first.object.body)["metadata"]["name"]) == (
+    assert (first.type, str(first.object.key), json.loads(bytes(first.object.body))["metadata"]["name"]) == (
         "ADDED", "ns/a", "a",
     )  # fmt: skip
     assert _seen(events, 2) == [("MODIFIED", "7"), ("DELETED", "8")]

@@ -67,6 +67,7 @@ def test_the_schema_is_structural(path):
     assert ("items" in node) is (node["type"] == "array")
     assert set(node) <= {
         "type", "description", "properties", "items", "nullable", "default", "x-kubernetes-preserve-unknown-fields",
+        "x-kubernetes-map-type",
     }  # fmt: skip
 
 

@@ -175,7 +175,11 @@ FINDINGS = st.builds(
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
     """Any table."""
-    columns = tuple(draw(st.lists(st.builds(Column, ANY_TEXT, st.booleans(), st.booleans()), min_size=1, max_size=4)))
+    columns = tuple(
+        draw(
+            st.lists(st.builds(Column, ANY_TEXT, st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=4)
+        )
+    )
     rows = draw(st.lists(st.tuples(*[CELLS] * len(columns)), max_size=4))
     return Table(columns, tuple(rows), draw(ANY_TEXT), draw(st.integers(0, 5)))
 

@@ -286,3 +286,34 @@ def test_wrapping_keeps_every_word_whole(source, width, hang):
     ]
     for line in lines:
         assert display_width(line) <= width or len(line.split()) == 1
+
+
+OPTIONAL = (
+    Column("name"),
+    Column("source", optional=True),
+    Column("about", optional=True),
+    Column("message", shrinks=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "titles", "note"),
+    [
+        (None, ["NAME", "SOURCE", "ABOUT", "MESSAGE"], ""),
+        (60, ["NAME", "SOURCE", "ABOUT", "MESSAGE"], ""),
+        (44, ["NAME", "ABOUT", "MESSAGE"], "(too narrow for source)"),
+        (32, ["NAME", "MESSAGE"], "(too narrow for source, about)"),
+    ],
+)
+def test_optional_columns_go_one_by_one_and_it_is_said(width: int | None, titles: list[str], note: str) -> None:
+    row = ("trivy-0123456789", "trivy", "Deployment/web", "something was found in here")
+    lines = draw(Table(OPTIONAL, (row,)), width=width)
+    assert lines[0].split() == titles
+    assert row[0] in lines[1]
+    assert lines[2:] == ([note] if note else [])
+
+
+def test_where_even_the_needed_columns_do_not_fit_every_value_is_shown() -> None:
+    row = ("trivy-0123456789", "trivy", "Deployment/web", "something was found in here")
+    lines = draw(Table(OPTIONAL, (row,)), width=20)
+    assert all(title in "\n".join(lines) for title in ("name:", "source:", "about:", "message:"))

@@ -35,6 +35,7 @@ _CAUSES = {
     errno.EFBIG: ("file is larger than the file system or a limit allows", "check ulimit -f, or use another --store"),
     errno.EROFS: ("file system is read-only", "choose another --store, or mount it writable"),
     errno.EIO: ("input/output error", "the disk or the network volume may be failing; see the system log"),
+    errno.ENOENT: ("no such file or folder", "check --store"),
     errno.ENOTDIR: ("a part of the path is not a folder", "check --store"),
     errno.ENAMETOOLONG: ("name is too long", "check --store"),
     errno.ESTALE: ("the network volume no longer knows the file", "try again"),

@@ -98,6 +98,8 @@ def run(argv: Sequence[str]) -> int:
     try:
         code = typer.main.get_command(app).main(list(argv), prog_name=program_name(), standalone_mode=False)
         sys.stdout.flush()
+        if code == ExitCode.INTERRUPTED:  # typer catches Ctrl-C before we do
+            return _complain(Interrupted("interrupted"))
         return int(code or 0)
     except ZenctlError as error:
         return _complain(error)

@@ -150,7 +150,7 @@ def command(
         )
         if group_default:
             text = inspect.cleandoc(function.__doc__ or "")
-            app.callback(invoke_without_command=True, help=text, epilog=_epilog(codes))(invoke)
+            app.callback(help=text, invoke_without_command=True, no_args_is_help=False, epilog=_epilog(codes))(invoke)
         else:
             app.command(name, epilog=_epilog(codes))(invoke)
         return function

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from zenctl.cli.arguments import ApiGroupOption, DryRunOption, YesOption, choice
 from zenctl.cli.backup import ClusterOption, open_named
 from zenctl.cli.options import command, new_group
-from zenctl.cli.session import Session, reject_file
+from zenctl.cli.session import Session, local_path, read_local, reject_file
 from zenctl.core.observation import GROUP
 from zenctl.core.report import Report
 from zenctl.errors import ExitCode, UsageError
@@ -87,16 +86,16 @@ def restore(
 def _source(session: Session, what: str, cluster: str, group: str) -> Source:
     from zenctl.restore.source import ArchiveSource, FilesSource
 
-    path = Path(what).expanduser()
+    path = local_path(what)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
         if not files:
             raise UsageError(
                 f"the folder {what} holds no YAML or JSON files", hint="give a file, an archive or latest"
             )
-        return FilesSource(what, {str(file): file.read_bytes() for file in files}, group)
+        return FilesSource(what, {str(file): read_local(file) for file in files}, group)
     if path.suffix in _SUFFIXES:
         if not path.is_file():
-            raise UsageError(f"there is no file {what}")
-        return FilesSource(what, {what: path.read_bytes()}, group)
+            raise UsageError(f"there is no file {what}", hint="give a file, a folder, an archive or latest")
+        return FilesSource(what, {what: read_local(path)}, group)
     return ArchiveSource(open_named(session, what, cluster))

@@ -248,8 +248,29 @@ def file_store(path: str) -> tuple[FolderStore, str] | None:
     """Return a store around the folder of a file, and the file's name in it; None where there is no such file."""
     from zenctl.blob.folder import FolderStore
 
-    file = Path(path).expanduser()
+    file = local_path(path)
     return (FolderStore(file.parent), file.name) if file.is_file() else None
+
+
+def local_path(text: str) -> Path:
+    """Return the path that a text names, ~ expanded. Raises UsageError where no file can have it, Denied."""
+    from zenctl.blob.folder import translated
+
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:  # a home that nobody has
+        raise UsageError(f"{text} is no path: {error}", hint="write the folder out") from None
+    with translated("cannot read", text):
+        path.is_file()
+    return path
+
+
+def read_local(path: Path) -> bytes:
+    """Return a file's content. Raises Denied, Unreachable."""
+    from zenctl.blob.folder import translated
+
+    with translated("cannot read", str(path)):
+        return path.read_bytes()
 
 
 @contextmanager

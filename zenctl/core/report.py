@@ -70,11 +70,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table; ``shrinks`` columns are shortened first when the terminal is narrow."""
+    """A column of a table.
+
+    On a narrow terminal ``shrinks`` columns are shortened first; where that does not suffice, ``optional``
+    ones are left out, the first of them first, and the renderer says so.
+    """
 
     title: str
     right: bool = False
     shrinks: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

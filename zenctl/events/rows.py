@@ -7,6 +7,7 @@ says as another type than text, is unknown in its row. Nothing here filters, sor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -151,6 +152,7 @@ COLUMNS: Mapping[str, _Shown] = MappingProxyType(
 """Every column that --columns knows."""
 
 DEFAULT = ("namespace", "name", "severity", "source", "phase", "age", "resource", "message")
+_OPTIONAL = frozenset({"source", "resource"})
 WIDE = (
     "namespace", "name", "severity", "source", "category", "event-type", "phase", "age", "last-seen", "count",
     "resource", "message",
@@ -169,9 +171,11 @@ def checked_columns(names: Sequence[str]) -> tuple[str, ...]:
 def event_stream(rows: Iterable[EventRow], names: Sequence[str] = DEFAULT) -> RowStream[EventRow]:
     """Return rows for the renderer, under the columns of these names."""
     shown = [COLUMNS[name] for name in names]
+    # What somebody asked for by name is never left out on a narrow terminal.
+    optional = _OPTIONAL if tuple(names) == DEFAULT else frozenset()
     return RowStream(
         kind="EventList",
-        columns=tuple(each.column for each in shown),
+        columns=tuple(replace(COLUMNS[name].column, optional=name in optional) for name in names),
         rows=rows,
         cells=lambda row: tuple(each.cell(row) for each in shown),
     )

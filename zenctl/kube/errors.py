@@ -128,6 +128,8 @@ _CAUSES = (
     ("IP address mismatch", "its certificate is for another host name"),
     ("certificate has expired", "its certificate has expired"),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
+    ("NO_CERTIFICATE_OR_CRL_FOUND", "no certificate in the certificate-authority that should vouch for it"),
+    ("PEM lib", "our client certificate or key cannot be read"),
     ("CERTIFICATE_REQUIRED", "it demands a client certificate"),
     ("ALERT_", "it refused our TLS greeting or client certificate"),
     ("WRONG_VERSION_NUMBER", "it does not speak TLS"),

@@ -14,7 +14,7 @@ from zenctl.core.findings import Finding
 from zenctl.core.report import Block, Cell, Column, Facts, Report, Row, RowStream, Table, Text, Tone
 from zenctl.core.text import printable
 from zenctl.render import View
-from zenctl.render.layout import facts, fit, header, paragraph, table_line, wrap
+from zenctl.render.layout import Layout, facts, fit, header, paragraph, table_line, wrap
 from zenctl.render.paint import LABEL, TITLE, Paint, painter
 from zenctl.render.values import NO_ROWS, TONES, Drawn, draw, omitted_text, worst_first
 
@@ -77,17 +77,35 @@ def _table_lines(
     if not sample:
         yield paint(NO_ROWS, Tone.MUTED)
         return
-    layout = fit(columns, sample, width)
-    if layout is not None:
+    shown = _fitting(columns, sample, width)
+    if shown is not None:
+        layout, places = shown
         yield header(layout, paint)
         for row in chain(sample, rest):
-            yield table_line(layout, row, paint)
+            yield table_line(layout, [row[place] for place in places], paint)
+        if len(places) < len(columns):
+            left_out = ", ".join(c.title for place, c in enumerate(columns) if place not in places)
+            yield paint(f"(too narrow for {printable(left_out)})", LABEL)
         return
     for number, row in enumerate(chain(sample, rest)):
         if number:
             yield ""
         labels = (f"{printable(column.title)}:" for column in columns)
         yield from facts(list(zip(labels, row, strict=True)), width, paint)
+
+
+def _fitting(
+    columns: tuple[Column, ...], sample: Sequence[Sequence[Drawn]], width: int | None
+) -> tuple[Layout, tuple[int, ...]] | None:
+    """Return the layout of as many columns as fit, and their places; None where not even the needed ones do."""
+    optional = [place for place, column in enumerate(columns) if column.optional]
+    for dropped in range(len(optional) + 1):
+        places = tuple(place for place in range(len(columns)) if place not in optional[:dropped])
+        rows = [[row[place] for place in places] for row in sample]
+        layout = fit(tuple(columns[place] for place in places), rows, width) if places else None
+        if layout is not None:
+            return layout, places
+    return None
 
 
 def _findings(findings: Iterable[Finding], width: int | None, paint: Paint) -> Iterator[str]:
