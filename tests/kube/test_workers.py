@@ -208,6 +208,27 @@ def test_closing_begins_no_further_job_and_waits_for_those_under_way(workers):
     assert not [thread for thread in threading.enumerate() if thread.name == "work"]
 
 
+def test_a_job_that_the_source_gives_after_the_close_is_not_begun(workers):
+    asked, hold = threading.Event(), threading.Event()
+    begun: list[int] = []
+
+    def jobs() -> Iterator[int]:
+        yield 0
+        asked.set()
+        assert hold.wait(LONG_SECONDS)
+        yield 1
+
+    answers = workers.run(jobs(), begun.append)
+    next(answers)
+    assert asked.wait(LONG_SECONDS)
+    closer = threading.Thread(target=answers.close)
+    closer.start()
+    closer.join(0.05)
+    hold.set()
+    closer.join(LONG_SECONDS)
+    assert begun == [0]
+
+
 @pytest.mark.parametrize("error", [KeyError("ours"), StopIteration("too"), KeyboardInterrupt()])
 def test_other_exceptions_surface_in_the_consumer(workers, error):
     def do(job: int) -> int:

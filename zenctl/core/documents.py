@@ -16,6 +16,10 @@ import msgspec
 import yaml
 
 _MAX_DEPTH = 8
+_MAX_NESTING = 500
+_INDENTED = re.compile(rf"^[ ?:-]{{{_MAX_NESTING}}}", re.MULTILINE)
+_BRACKETS = re.compile(r"(?:^|[\s,\[{])[\[{](?!\s*[\]}])", re.MULTILINE)
+"""Brackets that may begin a collection with something in it."""
 _SPACE = re.compile(r"[\s,]*")
 _NUMBER_STARTS = "-+.0123456789"
 _PLAIN_SCALARS = (
@@ -114,12 +118,27 @@ def _after_space(text: str, position: int) -> int:
 
 def _yaml_documents(text: str) -> list[Any]:
     try:
+        _refuse_bottomless(text)
         return list(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
         raise NotADocument(f"not valid YAML: {' '.join(str(error).split())}") from error
     # Explicit tags reach constructors that raise what they like on text that is not theirs.
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise NotADocument(f"not usable YAML: {_reason(error)}") from error
+
+
+def _refuse_bottomless(text: str) -> None:
+    """Refuse nesting that overflows the stack of the C loader, which would end the process.
+
+    Events come without recursion, but cost time; so they are only looked at where the text could be that deep.
+    """
+    if _INDENTED.search(text) is None and len(_BRACKETS.findall(text)) < _MAX_NESTING:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_NESTING:
+            raise NotADocument("not usable YAML: it is nested too deeply")
 
 
 def _reason(error: Exception) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from zenctl.core.text import printable
 from zenctl.errors import Denied, UsageError, ZenctlError
 
 _POOL_SIZE = 64
+_TOKEN_CHECK_SECONDS = 5.0
 _IN_POD = "KUBERNETES_SERVICE_HOST"
 
 
@@ -74,6 +76,8 @@ class Connection:
         self._lock = threading.Lock()
         self._generation = 0
         self._now = self._load(None)
+        self._lines: tuple[tuple[str, str], ...] = ()
+        self._lines_due = float("-inf")
 
     @property
     def host(self) -> str:
@@ -104,16 +108,26 @@ class Connection:
         # The manager would fold header lines of one name, such as our groups, into one line.
         return manager.connection_from_url(url).urlopen(method, url, assert_same_host=False, **options)
 
-    def headers(self) -> list[tuple[str, str]]:
-        """Return the headers that authenticate and impersonate; the token is refreshed when it is due."""
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the headers that authenticate and impersonate; the token is refreshed when it is due.
+
+        Whether it is due is asked once in a few seconds only: the official client reads its environment
+        anew each time, which costs more than the rest of a request.
+        """
         with self._lock:
-            try:
-                with _complaints():  # a plugin that fails now leaves a token that may still do
-                    token = self._now.configuration.get_api_key_with_prefix("BearerToken")
-            except Exception as error:  # whatever identity providers and parsers raise
-                raise _unusable(self._now.context, error) from error
-        lines = list(self._now.impersonation)
-        return [*lines, ("Authorization", _header("the token", token.strip()))] if token else lines
+            if time.monotonic() >= self._lines_due:
+                self._lines = self._fresh_lines()
+                self._lines_due = time.monotonic() + _TOKEN_CHECK_SECONDS
+            return self._lines
+
+    def _fresh_lines(self) -> tuple[tuple[str, str], ...]:
+        try:
+            with _complaints():  # a plugin that fails now leaves a token that may still do
+                token = self._now.configuration.get_api_key_with_prefix("BearerToken")
+        except Exception as error:  # whatever identity providers and parsers raise
+            raise _unusable(self._now.context, error) from error
+        lines = self._now.impersonation
+        return (*lines, ("Authorization", _header("the token", token.strip()))) if token else lines
 
     def renew(self, generation: int) -> None:
         """Load the credentials again after a 401, unless another thread has done so since ``generation``.
@@ -125,6 +139,7 @@ class Connection:
             if generation != self._generation:
                 return
             self._generation += 1
+            self._lines_due = float("-inf")
             self._now = self._load(self._now)
 
     def _load(self, before: _Loaded | None) -> _Loaded:
