@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,11 @@ from zenctl.cli.app import run as run_app
 
 _TIMEOUT_SECONDS = 60
 _ROOT = Path(__file__).parents[2]
+_LIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Ran(NamedTuple):
@@ -73,19 +78,23 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def run_program(
-    *arguments: str | Path, environ: Mapping[str, str] | None = None, before: Callable[[], object] | None = None
+    *arguments: str | Path, environ: Mapping[str, str] | None = None, longest_file_bytes: int | None = None
 ) -> Ran:
-    """Run the program as a process of its own; ``before`` runs in it first."""
+    """Run the program as a process of its own, which may be kept from writing files longer than so much."""
+    line, variables = command(*arguments), dict(environ if environ is not None else environment())
+    if longest_file_bytes is not None:
+        line = [sys.executable, "-I", "-c", _LIMITED, str(longest_file_bytes), *line]
+        # Python itself would leave truncated caches of its modules behind.
+        variables["PYTHONDONTWRITEBYTECODE"] = "1"
     done = subprocess.run(
-        command(*arguments),
-        env=dict(environ if environ is not None else environment()),
+        line,
+        env=variables,
         cwd=_ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_SECONDS,
         check=False,
-        preexec_fn=before,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 

@@ -112,7 +112,7 @@ def test_what_is_no_object_is_left_out():
         b"- " * 100_000,
         b"a: " + b"[" * 100_000,
         b"a: " + b"[ " * 50_000 + b"]",
-        b'a: ["]", ' * 1 + b'["]", ' * 50_000,
+        b"a: " + b'["]", ' * 50_000,
         b"a: {b: " + b"{b: " * 50_000,
         b"".join(b" " * depth + b"a:\n" for depth in range(2_000)),
         b"? " * 50_000,

@@ -542,6 +542,15 @@ def test_a_plugin_is_run_again_when_its_token_has_expired(world, server):
     assert _sent(server) == ["Bearer token-2", "Bearer token-3"]
 
 
+def test_whether_a_token_is_due_is_not_asked_for_every_request(world, server):
+    server.otherwise = OK
+    world.token_check_seconds = 3600.0
+    client = world.client(world.kubeconfig(server.url, _counting(world, "2020-01-01T00:00:00Z")))
+    ask(client)
+    ask(client)
+    assert _sent(server) == ["Bearer token-2", "Bearer token-2"]
+
+
 def test_a_plugin_is_not_run_again_while_its_token_lasts(world, server):
     server.otherwise = OK
     client = world.client(world.kubeconfig(server.url, _counting(world, "2999-01-01T00:00:00Z")))

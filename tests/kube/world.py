@@ -28,6 +28,7 @@ class World:
         self.waits: list[float] = []
         self._numbers = itertools.count(1)
         self._clients: list[Client] = []
+        self.token_check_seconds = 0.0
 
     def __enter__(self) -> World:
         return self
@@ -73,8 +74,12 @@ class World:
         return {"certificate-authority": str(certificates.ca), **more}
 
     def connect(self, kubeconfig: str = "", environ: Mapping[str, str] | None = None, **options: Any) -> Connection:
-        """Connect with options as of the command line."""
-        return Connection(ConnectOptions(kubeconfig=kubeconfig, **options), environ or {})
+        """Connect with options as of the command line; whether a token is due is asked for each request."""
+        return Connection(
+            ConnectOptions(kubeconfig=kubeconfig, **options),
+            environ or {},
+            token_check_seconds=self.token_check_seconds,
+        )
 
     def client(
         self,

@@ -64,7 +64,11 @@ SHARED: tuple[inspect.Parameter, ...] = (
         ),
     ),
     _shared("quiet", bool, _option("-q", "--quiet", help_text="No progress and no notes on stderr.")),
-    _shared("verbose", bool, _option("-v", "--verbose", help_text="More on stderr.")),
+    _shared(
+        "verbose",
+        bool,
+        _option("-v", "--verbose", help_text="Print each request to the cluster on stderr, and more of a bug."),
+    ),
     _shared("no_color", bool, _option("--no-color", help_text="No colour; so does NO_COLOR.")),
 )
 

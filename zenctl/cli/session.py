@@ -62,6 +62,8 @@ class Session:
         self._stderr = stderr
         self._opened: Client | None = None
         self._check_output()
+        if settings.verbose:
+            _log_to(stderr)
 
     def __enter__(self) -> Session:
         return self
@@ -214,6 +216,18 @@ class Session:
         if seconds <= 0:
             raise UsageError(f"{option} must be longer than nothing")
         return seconds
+
+
+def _log_to(stream: TextIO) -> None:
+    """Print what zenctl logs, each request to the cluster among it; never a header and never a body."""
+    import logging
+
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("zenctl")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
 
 
 def default_store(environ: Mapping[str, str]) -> Path:

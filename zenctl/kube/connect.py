@@ -70,9 +70,16 @@ class Connection:
     Safe to use from several threads.
     """
 
-    def __init__(self, options: ConnectOptions, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        options: ConnectOptions,
+        environ: Mapping[str, str],
+        *,
+        token_check_seconds: float = _TOKEN_CHECK_SECONDS,
+    ) -> None:
         self._options = options
         self._environ = environ
+        self._token_check_seconds = token_check_seconds
         self._lock = threading.Lock()
         self._generation = 0
         self._now = self._load(None)
@@ -117,7 +124,7 @@ class Connection:
         with self._lock:
             if time.monotonic() >= self._lines_due:
                 self._lines = self._fresh_lines()
-                self._lines_due = time.monotonic() + _TOKEN_CHECK_SECONDS
+                self._lines_due = time.monotonic() + self._token_check_seconds
             return self._lines
 
     def _fresh_lines(self) -> tuple[tuple[str, str], ...]:

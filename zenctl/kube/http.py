@@ -7,6 +7,7 @@ which the caller interprets (``repeated`` tells it). That is every request that 
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -20,6 +21,8 @@ from typing import Any
 from zenctl.errors import ApiFailure, ZenctlError
 from zenctl.kube.connect import Connection
 from zenctl.kube.errors import failure, unreachable
+
+_LOG = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 _ATTEMPTS = 6
@@ -147,10 +150,13 @@ class Client:
     ) -> Response | ZenctlError:
         import urllib3
 
+        began = time.monotonic()
         try:
             answer = self._open(method, path, body, headers, preload=True, read_timeout_seconds=self._timeout_seconds)
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            _LOG.debug("%s %s: %s after %.0f ms", method, path, type(error).__name__, _since_ms(began))
             return unreachable(self._connection.host, error, doing=doing)
+        _LOG.debug("%s %s: %d in %.0f ms", method, path, answer.status, _since_ms(began))
         if answer.status in _UNDER_PRESSURE:
             self.pressure.rise()
         return Response(answer.status, answer.headers, answer.data)
@@ -196,6 +202,10 @@ class Client:
         if asked is None:
             return jittered
         return asked + jittered if asked <= _LONGEST_RETRY_AFTER_SECONDS else None
+
+
+def _since_ms(began: float) -> float:
+    return (time.monotonic() - began) * 1000
 
 
 def _error(outcome: Response | ZenctlError, doing: str, *, repeated: bool) -> ZenctlError:
