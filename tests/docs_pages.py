@@ -54,7 +54,11 @@ def help_of(words: tuple[str, ...]) -> str:
 
 def commands_page() -> str:
     """Return docs/commands.md: the help of every command."""
-    parts = [_WRITTEN_BY, "# Commands\n", "What every command says to `--help`. Global options stand in the first one.\n"]
+    parts = [
+        _WRITTEN_BY,
+        "# Commands\n",
+        "What every command says to `--help`. Global options stand in the first one.\n",
+    ]
     for words in commands():
         parts += [f"## {' '.join(('zenctl', *words))}\n", f"```text\n{help_of(words)}```\n"]
     return "\n".join(parts)
@@ -70,8 +74,8 @@ def exit_codes_page() -> str:
             "| code | meaning |\n|---:|---|",
             *rows,
             "",
-            "Where several apply, the first of 130, 70, 8, 6, 5, 4, 2, 3, 1, 7, 0 wins. The help of each command lists"
-            " the ones that it may answer.\n",
+            "Where several apply, the first of 130, 70, 8, 6, 5, 4, 2, 3, 1, 7, 0 wins.",
+            "The help of each command lists the ones that it may answer.\n",
         ]
     )
 

@@ -54,6 +54,8 @@ def _check(call: list[str], line: str) -> None:
         assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", helps), f"{option} is no option of: {line}"
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"`make ([a-z-]+)", "\n".join(p.read_text() for p in WRITTEN)))))
+@pytest.mark.parametrize(
+    "target", sorted(set(re.findall(r"`make ([a-z-]+)", "\n".join(p.read_text() for p in WRITTEN))))
+)
 def test_make_targets_that_the_documentation_names_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)

@@ -165,14 +165,22 @@ class Bench:
         after = self.bare("write", self.write_jobs(0, _BARE, "write-2.ndjson", "bare-b"))
         share = rate / ((before + after) / 2)
         self.report(
-            "restore with status", f"{done.seconds:.1f} s, {rate:,.0f}/s", f"bare create + status {(before + after) / 2:,.0f}/s",
-            f"{share:.2f}", ">= 0.7", share >= 0.7,
-        )  # fmt: skip
+            "restore with status",
+            f"{done.seconds:.1f} s, {rate:,.0f}/s",
+            f"bare create + status {(before + after) / 2:,.0f}/s",
+            f"{share:.2f}",
+            ">= 0.7",
+            share >= 0.7,
+        )
         applied = self._apply_rate()
         self.report(
-            "restore, against kubectl apply", f"{rate:,.0f}/s", f"kubectl apply {applied:,.1f}/s on {_APPLIED:,}, no status",
-            f"{rate / applied:.1f}x", ">= 5x", rate >= 5 * applied,
-        )  # fmt: skip
+            "restore, against kubectl apply",
+            f"{rate:,.0f}/s",
+            f"kubectl apply {applied:,.1f}/s on {_APPLIED:,}, no status",
+            f"{rate / applied:.1f}x",
+            ">= 5x",
+            rate >= 5 * applied,
+        )
 
     def _apply_rate(self) -> float:
         path = self.folder / "apply.json"
@@ -198,14 +206,22 @@ class Bench:
         deleting = max(done.seconds - reading, 1e-9)
         share = deleted / deleting / bare
         self.report(
-            "cleanup, deleting", f"{deleted / deleting:,.0f}/s ({deleted:,} of {judged:,} judged in {reading:.1f} s)",
-            f"bare delete {bare:,.0f}/s", f"{share:.2f}", ">= 0.8", share >= 0.8,
-        )  # fmt: skip
+            "cleanup, deleting",
+            f"{deleted / deleting:,.0f}/s ({deleted:,} of {judged:,} judged in {reading:.1f} s)",
+            f"bare delete {bare:,.0f}/s",
+            f"{share:.2f}",
+            ">= 0.8",
+            share >= 0.8,
+        )
         rate = deleted / done.seconds
         self.report(
-            "cleanup, whole", f"{done.seconds:.1f} s, {rate:,.0f} deleted/s", f"the guide's loop {looped:.2f}/s on {_LOOPED}",
-            f"{rate / looped:,.0f}x", ">= 100x", rate >= 100 * looped,
-        )  # fmt: skip
+            "cleanup, whole",
+            f"{done.seconds:.1f} s, {rate:,.0f} deleted/s",
+            f"the guide's loop {looped:.2f}/s on {_LOOPED}",
+            f"{rate / looped:,.0f}x",
+            ">= 100x",
+            rate >= 100 * looped,
+        )
 
     def _delete_jobs(self, prefix: str, begin: int) -> str:
         path = self.folder / f"delete-{prefix}.ndjson"
@@ -278,8 +294,8 @@ def main() -> None:
         version = bench.kubectl("version", "-o", "json", keep=True).output
         server = msgspec.json.decode(version)["serverVersion"]["gitVersion"]
     sys.stdout.write(
-        f"machine: {machine()}; Python {sys.version.split()[0]}; kube-apiserver {server}; {given.objects:,} Observations"
-        f" of {size:,.0f} bytes on average as they are sent; minimum of {given.repeat}\n\n{table(bench.rows)}\n"
+        f"machine: {machine()}; Python {sys.version.split()[0]}; kube-apiserver {server}; {given.objects:,}"
+        f" Observations of {size:,.0f} bytes on average as they are sent; minimum of {given.repeat}\n\n{table(bench.rows)}\n"
     )
 
 
