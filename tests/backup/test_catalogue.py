@@ -70,6 +70,18 @@ def test_without_one_of_this_cluster_it_says_what_there_is():
     assert "--cluster" in str(caught.value.hint)
 
 
+def test_latest_is_never_one_of_some_namespaces_only():
+    shelf = Shelf()
+    whole = shelf.add()
+    part = shelf.add(namespace="team-00")
+    assert find(shelf.store, "latest", UID) == whole.name
+    assert find(shelf.store, part.written.footer.archive_id, UID) == part.name
+    shelf.store.delete(whole.name)
+    with pytest.raises(Refused) as caught:
+        find(shelf.store, "latest", UID)
+    assert "(some namespaces only)" in str(caught.value.hint)
+
+
 def test_an_incomplete_one_is_named_as_such():
     shelf = Shelf()
     shelf.add_incomplete()

@@ -61,15 +61,15 @@ class Bench:
 
     def zenctl(self, *arguments: str, keep: bool = False) -> Run:
         """Run zenctl."""
-        return run([_ZENCTL, *arguments], self.environ, keep=keep)
+        return run([_ZENCTL, *arguments], self.environ, self.folder, keep=keep)
 
     def kubectl(self, *arguments: str, keep: bool = False) -> Run:
         """Run kubectl."""
-        return run(["kubectl", *arguments], self.environ, keep=keep)
+        return run(["kubectl", *arguments], self.environ, self.folder, keep=keep)
 
     def bare(self, *arguments: str) -> float:
         """Run a ceiling; return its objects per second."""
-        done = run([sys.executable, "-m", "tests.bench.bare", *arguments], self.environ, keep=True)
+        done = run([sys.executable, "-m", "tests.bench.bare", *arguments], self.environ, self.folder, keep=True)
         count, seconds = done.output.split()
         return int(count) / float(seconds)
 
@@ -119,7 +119,7 @@ class Bench:
             ("zenctl events list in an empty namespace", 450, ["events", "list", "-n", "bench-empty", "-q"]),
         ):
             runs = [self.zenctl(*arguments) for _ in range(max(10, self.repeat))]
-            python = best([run([sys.executable, "-c", "pass"], self.environ) for _ in range(5)])
+            python = best([run([sys.executable, "-c", "pass"], self.environ, self.folder) for _ in range(5)])
             found_ms = best(runs).seconds * 1000
             beside = f"bare python {python.seconds * 1000:.0f} ms"
             self.report(what, f"{found_ms:.0f} ms", beside, "-", f"{limit_ms} ms", found_ms <= limit_ms)
@@ -130,7 +130,7 @@ class Bench:
         for number in range(self.repeat):
             store = self.folder / f"store-{number}"
             ours.append(self.zenctl("backup", "--store", str(store), "-q"))
-            drained.append(run([sys.executable, "-m", "tests.bench.bare", "drain"], self.environ))
+            drained.append(run([sys.executable, "-m", "tests.bench.bare", "drain"], self.environ, self.folder))
             theirs.append(self.kubectl("get", "zenevents", "-A", "-o", "yaml"))
         our, their, bare = best(ours), best(theirs), best(drained)
         rate = self.objects / our.seconds
@@ -256,7 +256,7 @@ class Bench:
               timestamp=$(kubectl get $event -n bench-loop -o jsonpath='{.spec.timestamp}')
               if [ "$phase" = "Resolved" ]; then kubectl delete $event -n bench-loop; fi
             done"""
-        return _LOOPED / run(["sh", "-c", loop], self.environ).seconds
+        return _LOOPED / run(["sh", "-c", loop], self.environ, self.folder).seconds
 
 
 def table(rows: list[Row]) -> str:

@@ -1,13 +1,28 @@
-"""Measuring whole processes: wall seconds and peak memory, as the operating system accounts for them."""
+"""Measuring whole processes: wall seconds and peak memory, as the operating system accounts for them.
+
+Each command is started by a small process of its own: the kernel counts the memory of whoever starts a process as
+that process's peak, and this one is large.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+_STARTER = """
+import json, os, sys, time
+began = time.monotonic()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+seconds = time.monotonic() - began
+with open(sys.argv[1], "w") as told:
+    json.dump([seconds, usage.ru_maxrss * 1024, os.waitstatus_to_exitcode(status)], told)
+"""
 
 
 class Run(NamedTuple):
@@ -15,7 +30,6 @@ class Run(NamedTuple):
 
     seconds: float
     peak_bytes: int
-    code: int
     output: str
 
 
@@ -23,28 +37,21 @@ class Failed(RuntimeError):
     """A measured command failed, so its time means nothing."""
 
 
-def run(command: Sequence[str], environ: Mapping[str, str], *, stdin: str = "", keep: bool = False) -> Run:
+def run(command: Sequence[str], environ: Mapping[str, str], folder: Path, *, keep: bool = False) -> Run:
     """Run a command to its end. Raises Failed, with what it said, unless it exits with 0."""
-    source = open(stdin, "rb") if stdin else subprocess.DEVNULL  # noqa: SIM115 - closed below
-    started = time.monotonic()
-    process = subprocess.Popen(
-        list(command),
+    told = folder / "measured.json"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _STARTER, str(told), *command],
         env=dict(environ),
-        stdin=source,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if keep else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        check=True,
     )
-    output = process.stdout.read().decode() if process.stdout else ""
-    complaint = process.stderr.read().decode() if process.stderr else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    for stream in (process.stdout, process.stderr, source):
-        if stream is not None and not isinstance(stream, int):
-            stream.close()
-    if process.returncode != 0:
-        raise Failed(f"{' '.join(command)}: exit {process.returncode}: {complaint[-2000:]}")
-    return Run(seconds, usage.ru_maxrss * 1024, process.returncode, output)
+    seconds, peak_bytes, code = json.loads(told.read_text())
+    if code != 0:
+        raise Failed(f"{' '.join(command)}: exit {code}: {done.stderr.decode()[-2000:]}")
+    return Run(seconds, peak_bytes, done.stdout.decode() if keep else "")
 
 
 def best(runs: Sequence[Run]) -> Run:
@@ -55,13 +62,7 @@ def best(runs: Sequence[Run]) -> Run:
 
 def machine() -> str:
     """Name the machine in a line."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
-        "unknown processor",
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "unknown processor")
     memory_kib = int(Path("/proc/meminfo").read_text().split()[1])
     return f"{os.cpu_count()} x {model}, {memory_kib / 2**20:.0f} GiB"

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tests.fakes import NOW, FakeCluster, SequentialWorkers, SilentProgress
+from tests.fakes import NOW, FakeCluster, FixedClock, SequentialWorkers, SilentProgress
 from zenctl.cleanup.plan import Rule
 from zenctl.cleanup.run import CleanupPorts
 from zenctl.core.instants import format_instant
@@ -63,4 +63,4 @@ def cluster_of(*documents: dict[str, Any], now: datetime = NOW, page_size: int =
 
 
 def ports_of(cluster: FakeCluster) -> CleanupPorts:
-    return CleanupPorts(cluster, cluster, cluster, cluster, SequentialWorkers(), SilentProgress())
+    return CleanupPorts(cluster, cluster, cluster, cluster, SequentialWorkers(), SilentProgress(), FixedClock())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zenctl.core.durations import ACCEPTED, format_duration, humanise, parse_duration
+from zenctl.core.durations import format_duration, humanise, parse_duration
 
 SECOND = timedelta(seconds=1)
 DURATIONS = st.timedeltas(min_value=timedelta(0))
@@ -55,9 +55,8 @@ def test_units_add_up(text, duration):
     ],
 )
 def test_what_could_be_read_two_ways_is_refused_with_the_reason(text, why):
-    with pytest.raises(ValueError, match=why) as caught:
+    with pytest.raises(ValueError, match=why):
         parse_duration(text)
-    assert ACCEPTED in str(caught.value)
 
 
 def test_days_written_out_are_not_taken_for_years():
@@ -71,7 +70,7 @@ def test_any_text_is_a_duration_or_a_value_error(text):
     try:
         assert parse_duration(text) >= timedelta(0)
     except ValueError as error:
-        assert ACCEPTED in str(error)  # noqa: PT017
+        assert repr(text) in str(error)  # noqa: PT017
 
 
 @given(DURATIONS)

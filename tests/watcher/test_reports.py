@@ -60,7 +60,7 @@ def test_a_report_that_has_items_is_no_list():
 
 @pytest.mark.parametrize(
     "text",
-    ["2022-12-08T15:50:37Z", "2022-12-08", "12:30:00", "190:20:30.15", "=", "1_000", "0o17", "0b1", ".inf", "1e3"],
+    ["2022-12-08T15:50:37Z", "2022-12-08", "12:30:00", "190:20:30.15", "=", "1_000", "0o17", "0b1", ".inf"],
 )
 def test_what_kubernetes_reads_as_text_stays_text(text):
     assert list(load(f"value: {text}".encode())) == [{"value": text}]

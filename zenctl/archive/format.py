@@ -199,6 +199,8 @@ class Footer(msgspec.Struct, frozen=True, rename="camel"):
     cluster_name: str
     created_at: Instant
     complete: bool
+    whole: bool
+    """Every namespace was asked for; false for a backup of some of them."""
     encrypted: bool
     objects: Count
     members: Count

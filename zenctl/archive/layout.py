@@ -79,6 +79,7 @@ def _disagreements(manifest: Manifest, footer: Footer) -> Iterator[str]:
         ("cluster", (manifest.cluster.id, manifest.cluster.name), (footer.cluster_id, footer.cluster_name)),
         ("creation time", manifest.created_at, footer.created_at),
         ("completeness", manifest.complete, footer.complete),
+        ("scope", manifest.scope.namespaces is None, footer.whole),
         ("number of objects", manifest.objects, footer.objects),
         ("number of members", manifest.members, footer.members),
         ("number of plain bytes", manifest.plain_bytes, footer.plain_bytes),

@@ -237,6 +237,7 @@ class ArchiveWriter:
             cluster_name=manifest.cluster.name,
             created_at=manifest.created_at,
             complete=manifest.complete,
+            whole=manifest.scope.namespaces is None,
             encrypted=False,
             objects=manifest.objects,
             members=manifest.members,

@@ -1,7 +1,7 @@
 """Finding an archive in a store by the words that people use: latest, the start of an id, a file name.
 
-``latest`` is the newest complete archive of set "backup" of the cluster in question, and never another
-cluster's. Only footers are read.
+``latest`` is the newest complete archive of set "backup" with every namespace of the cluster in question:
+never another cluster's, and never one of some namespaces only. Only footers are read.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def find(store: ArchiveStore, wanted: str, cluster: str) -> str:
 def _latest(listed: Sequence[ListedArchive], cluster: str) -> str:
     for item in newest_first(listed):
         footer = item.footer
-        if footer.set_name == BACKUP and footer.complete and cluster in (footer.cluster_id, footer.cluster_name):
+        of_cluster = cluster in (footer.cluster_id, footer.cluster_name)
+        if footer.set_name == BACKUP and footer.complete and footer.whole and of_cluster:
             return item.name
     raise Refused(f"no complete backup of cluster {cluster} in the store", hint=_there_is(listed))
 
@@ -72,4 +73,6 @@ def _there_is(listed: Sequence[ListedArchive]) -> str:
 
 
 def _mark(footer: Footer) -> str:
-    return "" if footer.complete else " (incomplete)"
+    if not footer.complete:
+        return " (incomplete)"
+    return "" if footer.whole else " (some namespaces only)"

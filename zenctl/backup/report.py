@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from zenctl.archive.format import Collection, Footer
@@ -11,7 +11,7 @@ from zenctl.archive.reader import Archive, ListedArchive
 from zenctl.archive.verify import Verification
 from zenctl.backup.catalogue import Sound, newest_first
 from zenctl.backup.create import Created
-from zenctl.core.durations import humanise
+from zenctl.core.durations import took
 from zenctl.core.findings import finding
 from zenctl.core.report import (
     Block,
@@ -62,6 +62,7 @@ class ArchiveFacts(Result, frozen=True):
     cluster_id: str
     created_at: datetime
     complete: bool
+    every_namespace: bool
     encrypted: bool
     objects: int
     size_bytes: int
@@ -123,7 +124,6 @@ def created_report(created: Created) -> Report:
         collections=tuple(_row(collection) for collection in manifest.collections),
         omissions=tuple(OmissionRow(what=o.what, why=o.why) for o in manifest.omissions),
     )
-    rate = footer.objects / created.seconds if created.seconds else 0
     blocks: tuple[Block, ...] = (
         Facts(
             (
@@ -132,7 +132,7 @@ def created_report(created: Created) -> Report:
                 ("cluster", footer.cluster_name),
                 ("objects", footer.objects),
                 ("size", ByteCount(created.written.size_bytes)),
-                ("took", f"{humanise(timedelta(seconds=created.seconds))}, {rate:,.0f} objects/s"),
+                ("took", took(created.seconds, footer.objects)),
                 ("complete", _complete(footer)),
             )
         ),
@@ -266,6 +266,7 @@ def _facts(item: Sound) -> ArchiveFacts:
         cluster_id=footer.cluster_id,
         created_at=footer.created_at,
         complete=footer.complete,
+        every_namespace=footer.whole,
         encrypted=footer.encrypted,
         objects=footer.objects,
         size_bytes=item.size_bytes,
@@ -305,7 +306,9 @@ def _complete(footer: Footer) -> Cell:
 
 
 def _state(archive: ArchiveFacts) -> Cell:
-    return "complete" if archive.complete else Toned("incomplete", Tone.WARN)
+    if not archive.complete:
+        return Toned("incomplete", Tone.WARN)
+    return "complete" if archive.every_namespace else Toned("some namespaces", Tone.WARN)
 
 
 def _omission_blocks(omissions: Sequence[OmissionRow]) -> tuple[Block, ...]:

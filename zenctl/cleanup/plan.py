@@ -158,24 +158,66 @@ class Plan(NamedTuple):
         return cutoff_of(self.now, self.rule.older_than)
 
 
+class Planner:
+    """Adds up judgements page by page, keeping no more of an Observation than its plan needs.
+
+    A listing that begins again is forgotten with ``restart``; what other resources gave stays.
+    """
+
+    def __init__(self, rule: Rule, now: datetime) -> None:
+        self._rule = rule
+        self._now = now
+        self._tallies: dict[str, _Tally] = {}
+
+    def add(self, resource: ResourceType, key: ObjectKey, fields: ObservationFields) -> None:
+        """Judge one Observation."""
+        tally = self._tallies.setdefault(resource.full_name, _Tally())
+        judgement = judge(fields, self._rule, self._now)
+        tally.total += 1
+        if judgement.reason is Reason.EXPIRED:
+            tally.candidates.append(_candidate(resource, key, fields, judgement))
+            return
+        tally.kept[judgement.reason] = tally.kept.get(judgement.reason, 0) + 1
+        if judgement.reason.doubtful:
+            tally.doubts.append(Doubt(resource, key, judgement))
+
+    def restart(self, resource: ResourceType) -> None:
+        """Forget what was judged of a resource."""
+        self._tallies.pop(resource.full_name, None)
+
+    def plan(self) -> Plan:
+        """Return the plan for everything that was judged."""
+        tallies = self._tallies.values()
+        kept: dict[Reason, int] = {}
+        for tally in tallies:
+            for reason, count in tally.kept.items():
+                kept[reason] = kept.get(reason, 0) + count
+        return Plan(
+            self._rule,
+            self._now,
+            tuple(candidate for tally in tallies for candidate in tally.candidates),
+            tuple(doubt for tally in tallies for doubt in tally.doubts),
+            kept,
+            sum(tally.total for tally in tallies),
+        )
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.candidates: list[Candidate] = []
+        self.doubts: list[Doubt] = []
+        self.kept: dict[Reason, int] = {}
+        self.total = 0
+
+
 def plan_cleanup(
     objects: Iterable[tuple[ResourceType, ObjectKey, ObservationFields]], rule: Rule, now: datetime
 ) -> Plan:
     """Judge every Observation and return the plan."""
-    candidates: list[Candidate] = []
-    doubts: list[Doubt] = []
-    kept: dict[Reason, int] = {}
-    total = 0
+    planner = Planner(rule, now)
     for resource, key, fields in objects:
-        total += 1
-        judgement = judge(fields, rule, now)
-        if judgement.reason is Reason.EXPIRED:
-            candidates.append(_candidate(resource, key, fields, judgement))
-            continue
-        kept[judgement.reason] = kept.get(judgement.reason, 0) + 1
-        if judgement.reason.doubtful:
-            doubts.append(Doubt(resource, key, judgement))
-    return Plan(rule, now, tuple(candidates), tuple(doubts), kept, total)
+        planner.add(resource, key, fields)
+    return planner.plan()
 
 
 def _candidate(resource: ResourceType, key: ObjectKey, fields: ObservationFields, judgement: Judgement) -> Candidate:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from zenctl.cleanup.plan import Candidate, Doubt, Plan, Reason
 from zenctl.cleanup.run import Outcome
-from zenctl.core.durations import format_duration, humanise
+from zenctl.core.durations import format_duration, humanise, took
 from zenctl.core.observation import AgeSource
 from zenctl.core.report import Block, Cell, Column, Facts, Report, Result, Table, Text, Tone, Toned
 from zenctl.errors import ExitCode
@@ -94,6 +94,7 @@ class CleanupOutcome(Result, frozen=True):
     gone: int
     failed: tuple[FailureRow, ...]
     not_tried: int
+    seconds: float
     kept: dict[str, int]
     doubtful: tuple[DoubtRow, ...]
 
@@ -138,6 +139,7 @@ def outcome_report(outcome: Outcome) -> Report:
             for f in outcome.failures
         ),
         not_tried=outcome.not_tried,
+        seconds=round(outcome.seconds, 3),
         kept=_kept(plan),
         doubtful=_doubts(plan.doubts),
     )
@@ -145,6 +147,8 @@ def outcome_report(outcome: Outcome) -> Report:
         *_scope_facts(plan),
         ("deleted", f"{outcome.deleted:,} of {plan.total:,} Observations"),
     ]
+    if outcome.deleted:
+        facts.append(("took", took(outcome.seconds, outcome.deleted)))
     if outcome.changed:
         facts.append(("changed, kept", Toned(len(outcome.changed), Tone.WARN)))
     if outcome.gone:

@@ -6,16 +6,14 @@ before the whole plan stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
 
-from zenctl.cleanup.plan import Candidate, Plan, Rule, plan_cleanup
-from zenctl.core.objects import ObjectKey, ResourceType
+from zenctl.cleanup.plan import Candidate, Plan, Planner, Rule
 from zenctl.core.observation import ObservationFields
 from zenctl.core.patience import Patience
 from zenctl.errors import Conflict, ExitCode, NotFound, ZenctlError, worst
-from zenctl.ports import ClusterInfo, Discovery, ListQuery, ObjectReader, ObjectWriter, Progress, Workers
+from zenctl.ports import Clock, ClusterInfo, Discovery, ListQuery, ObjectReader, ObjectWriter, Progress, Workers
 from zenctl.product.resources import observations
 
 
@@ -28,6 +26,7 @@ class CleanupPorts(NamedTuple):
     info: ClusterInfo
     workers: Workers
     progress: Progress
+    clock: Clock
 
 
 class Failure(NamedTuple):
@@ -48,6 +47,8 @@ class Outcome(NamedTuple):
     """Deleted by somebody else meanwhile."""
     failures: tuple[Failure, ...]
     not_tried: int
+    seconds: float
+    """How long the deleting took."""
 
     @property
     def verdict(self) -> ExitCode:
@@ -58,26 +59,19 @@ class Outcome(NamedTuple):
 def read_and_plan(ports: CleanupPorts, group: str, rule: Rule, query: ListQuery) -> Plan:
     """List every Observation in scope and decide about each, by the API server's clock."""
     resources = observations(ports.discovery.group(group), group)
-    now = ports.info.now()
+    planner = Planner(rule, ports.info.now())
     ports.progress.begin("judging Observations", None)
     try:
-        return plan_cleanup(_listed(ports, resources, query), rule, now)
+        for resource in resources:
+            for page in ports.reader.pages(resource, ObservationFields, query):
+                if page.restarted:
+                    planner.restart(resource)
+                for item in page.objects:
+                    planner.add(resource, item.key, item.fields)
+                ports.progress.advance(len(page.objects))
+        return planner.plan()
     finally:
         ports.progress.end()
-
-
-def _listed(
-    ports: CleanupPorts, resources: tuple[ResourceType, ...], query: ListQuery
-) -> Iterator[tuple[ResourceType, ObjectKey, ObservationFields]]:
-    for resource in resources:
-        found: dict[ObjectKey, ObservationFields] = {}
-        for page in ports.reader.pages(resource, ObservationFields, query):
-            if page.restarted:
-                found.clear()
-            found.update((item.key, item.fields) for item in page.objects)
-            ports.progress.advance(len(page.objects))
-        for key, fields in found.items():
-            yield resource, key, fields
 
 
 def apply(ports: CleanupPorts, plan: Plan) -> Outcome:
@@ -86,6 +80,7 @@ def apply(ports: CleanupPorts, plan: Plan) -> Outcome:
     changed: list[Candidate] = []
     failures: list[Failure] = []
     patience = Patience()
+    started = ports.clock.monotonic()
     ports.progress.begin("deleting Observations", len(plan.candidates))
     jobs = patience.guard(plan.candidates)
     with closing(ports.workers.run(jobs, lambda candidate: _delete(ports.writer, candidate))) as answers:
@@ -103,7 +98,8 @@ def apply(ports: CleanupPorts, plan: Plan) -> Outcome:
                     deleted += 1
     ports.progress.end()
     tried = deleted + gone + len(changed) + len(failures)
-    return Outcome(plan, deleted, tuple(changed), gone, tuple(failures), len(plan.candidates) - tried)
+    not_tried, seconds = len(plan.candidates) - tried, ports.clock.monotonic() - started
+    return Outcome(plan, deleted, tuple(changed), gone, tuple(failures), not_tried, seconds)
 
 
 def _delete(writer: ObjectWriter, candidate: Candidate) -> None:

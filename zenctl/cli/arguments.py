@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from zenctl.core.durations import parse_duration
+from zenctl.core.durations import ACCEPTED, parse_duration
 from zenctl.core.instants import parse_instant
 from zenctl.errors import UsageError
 
@@ -37,11 +37,15 @@ ApiGroupOption = Annotated[
 
 
 def duration(option: str, text: str) -> timedelta:
-    """Read a duration option. Raises UsageError."""
+    """Read an option that is a duration longer than nothing. Raises UsageError."""
+    hint = f"write it {ACCEPTED}"
     try:
-        return parse_duration(text)
+        found = parse_duration(text)
     except ValueError as error:
-        raise UsageError(f"{option}: {error}") from None
+        raise UsageError(f"{option}: {error}", hint=hint) from None
+    if not found:
+        raise UsageError(f"{option}: {text!r} is no time at all", hint=hint)
+    return found
 
 
 def instant(option: str, text: str, now: datetime) -> datetime:
@@ -53,8 +57,8 @@ def instant(option: str, text: str, now: datetime) -> datetime:
     try:
         return parse_instant(text)
     except ValueError:
-        message = f"{option}: {text!r} is neither a duration such as 24h nor a time such as 2026-11-23T02:00:00Z"
-        raise UsageError(message) from None
+        hint = "write a duration such as 24h, or a time such as 2026-11-23T02:00:00Z"
+        raise UsageError(f"{option}: {text!r} is neither a duration nor an RFC 3339 time", hint=hint) from None
 
 
 def choice(option: str, kind: type[_Choice], text: str) -> _Choice:

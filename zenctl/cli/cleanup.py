@@ -76,6 +76,7 @@ def cleanup(
         writer=session.cluster,
         info=session.cluster,
         workers=session.workers,
+        clock=session.clock,
         progress=session.progress,
     )
     plan = read_and_plan(ports, api_group, rule, ListQuery(namespace or None, selector))

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from zenctl import __version__
+from zenctl.cli.arguments import duration
 from zenctl.cli.options import Settings
-from zenctl.core.durations import parse_duration
 from zenctl.core.report import Report, RowStream
 from zenctl.core.text import printable
 from zenctl.errors import ExitCode, Refused, UsageError
@@ -106,7 +106,7 @@ class Session:
         options = ConnectOptions(
             self.settings.kubeconfig, self.settings.context, self.settings.as_user, self.settings.as_group
         )
-        timeout_seconds = self._duration_seconds("--request-timeout", self.settings.request_timeout)
+        timeout_seconds = duration("--request-timeout", self.settings.request_timeout).total_seconds()
         self._opened = Client(
             Connection(options, self.settings.environ),
             timeout_seconds=timeout_seconds,
@@ -206,16 +206,6 @@ class Session:
 
         if self.settings.output not in FORMATS:
             raise UsageError(f"no output format {self.settings.output!r}", hint=f"choose one of {', '.join(FORMATS)}")
-
-    @staticmethod
-    def _duration_seconds(option: str, text: str) -> float:
-        try:
-            seconds = parse_duration(text).total_seconds()
-        except ValueError as error:
-            raise UsageError(f"{option}: {error}") from None
-        if seconds <= 0:
-            raise UsageError(f"{option} must be longer than nothing")
-        return seconds
 
 
 def _log_to(stream: TextIO) -> None:

@@ -16,17 +16,17 @@ _PATTERN = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?"
 def parse_duration(text: str) -> timedelta:
     """Return the duration that the text names; units run from large to small, each at most once.
 
-    Raises ValueError, whose message says what is wrong and which forms are accepted.
+    Raises ValueError, whose message says what is wrong; ACCEPTED names the forms to write instead.
     """
     cleaned = text.strip()
     match = _PATTERN.fullmatch(cleaned)
     if match is None or not cleaned:
-        raise ValueError(f"{text!r} is not a duration{_why(cleaned)}; write one {ACCEPTED}")
+        raise ValueError(f"{text!r} is not a duration{_why(cleaned)}")
     try:
         counts = [int(count or 0) for count in match.groups()]
         return timedelta(seconds=sum(count * unit for count, unit in zip(counts, _UNITS.values(), strict=True)))
     except (OverflowError, ValueError):  # int refuses thousands of digits
-        raise ValueError(f"{text!r} is longer than time itself; write a duration {ACCEPTED}") from None
+        raise ValueError(f"{text!r} is longer than time itself") from None
 
 
 def _why(text: str) -> str:
@@ -48,6 +48,12 @@ def format_duration(duration: timedelta) -> str:
         text = format_duration(-duration)
         return text if text == "0s" else "-" + text
     return "".join(f"{count}{unit}" for unit, count in _split(duration) if count) or "0s"
+
+
+def took(seconds: float, objects: int) -> str:
+    """Return how long something took, and how many objects a second that was."""
+    rate = f", {objects / seconds:,.0f} objects/s" if objects and seconds > 0 else ""
+    return humanise(timedelta(seconds=seconds)) + rate
 
 
 def humanise(duration: timedelta) -> str:

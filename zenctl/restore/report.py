@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
-from zenctl.core.durations import humanise
+from zenctl.core.durations import took
 from zenctl.core.report import Block, Cell, Column, Facts, Report, Result, Table, Text, Tone, Toned
 from zenctl.errors import ExitCode
 from zenctl.restore.apply import Done, Outcome, StatusDone
@@ -157,8 +156,7 @@ def _outcome_facts(outcome: Outcome, data: RestoreOutcome) -> tuple[tuple[str, C
         for done, count in batch.done.items()
         if done not in (Done.SKIPPED, Done.UNCHANGED)
     )
-    rate = f", {written / outcome.seconds:,.0f} objects/s" if written and outcome.seconds else ""
-    facts.append(("took", f"{humanise(timedelta(seconds=outcome.seconds))}{rate}"))
+    facts.append(("took", took(outcome.seconds, written)))
     if data.failed:
         facts.append(("failed", Toned(len(data.failed), Tone.BAD)))
     if data.not_tried:
