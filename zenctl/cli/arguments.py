@@ -38,7 +38,7 @@ ApiGroupOption = Annotated[
 
 def duration(option: str, text: str) -> timedelta:
     """Read an option that is a duration longer than nothing. Raises UsageError."""
-    hint = f"write it {ACCEPTED}"
+    hint = f"write one {ACCEPTED}"
     try:
         found = parse_duration(text)
     except ValueError as error:

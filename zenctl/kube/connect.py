@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -190,12 +191,31 @@ def _manager(configuration: Any, context: str) -> Any:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     urllib3.disable_warnings(urllib3.exceptions.DependencyWarning)  # about SOCKS; an error says so below
     try:
-        return RESTClientObject(configuration).pool_manager
+        manager = RESTClientObject(configuration).pool_manager
     except (urllib3.exceptions.HTTPError, ImportError, ValueError) as error:
         raise UsageError(
             f"the proxy of context {context!r} cannot be used: {_first_line(error)}",
             hint="check proxy-url in your kubeconfig, and HTTPS_PROXY",
         ) from error
+    manager.connection_pool_kw["ssl_context"] = _tls(configuration)
+    return manager
+
+
+def _tls(configuration: Any) -> ssl.SSLContext:
+    """Return how TLS is checked: as by default, but for what RFC 5280 demands of extensions.
+
+    From Python 3.13 on certificates are refused that lack an authority key identifier, as those of many
+    clusters do. kubectl accepts them, and so do we. Files are loaded when a connection is made.
+    """
+    from urllib3.util.ssl_ import create_urllib3_context
+
+    context: ssl.SSLContext = create_urllib3_context(
+        cert_reqs=ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
+    )
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not (configuration.ssl_ca_cert or configuration.ca_cert_data):
+        context.load_default_certs()  # urllib3 does so only for a context of its own
+    return context
 
 
 def _paths(options: ConnectOptions, environ: Mapping[str, str]) -> list[str]:
