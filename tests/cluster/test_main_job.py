@@ -6,6 +6,7 @@ The tests of this module share one cluster of Observations and run in the order 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from tests.cluster.kubectl import Kubectl
 from tests.dataset import Sample, samples
 from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID
 
-COUNT, NAMESPACES = 1_500, 5
+COUNT = int(os.environ.get("ZENCTL_ACCEPTANCE_OBJECTS", "1500"))
+NAMESPACES = 5
 PLURAL = "zenevents.zen.kube-zen.io"
 SERVER_OWNED = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
 WEEK = timedelta(days=7)
@@ -183,18 +185,22 @@ def test_nothing_is_deleted_unconfirmed(zenctl, fixture):
 
 
 def test_cleanup_deletes_exactly_what_is_old_by_its_own_word(zenctl, fixture, before):
+    def old(answer) -> set[str]:
+        judged_at = datetime.fromisoformat(answer["scope"]["now"])
+        return {
+            f"{fixture.namespace(sample.truth.namespace)}/{sample.truth.name}"
+            for sample in fixture.samples
+            if sample.truth.deleted_by(WEEK, now=judged_at)
+        }
+
     answer = zenctl("cleanup", "--older-than", "7d", "--yes")["data"]
-    judged_at = datetime.fromisoformat(answer["scope"]["now"])
-    expected = {
-        f"{fixture.namespace(sample.truth.namespace)}/{sample.truth.name}"
-        for sample in fixture.samples
-        if sample.truth.deleted_by(WEEK, now=judged_at)
-    }
-    assert expected
-    assert before.keys() - fixture.live().keys() == expected
-    assert answer["deleted"] == len(expected)
+    assert old(answer)
+    assert before.keys() - fixture.live().keys() == old(answer)
+    assert answer["deleted"] == len(old(answer))
+    # Some of them lie so near the cutoff that a few more have become old by now.
     again = zenctl("cleanup", "--older-than", "7d", "--yes")["data"]
-    assert (again["planned"], again["deleted"]) == (0, 0)
+    assert again["deleted"] == len(old(again) - old(answer))
+    assert before.keys() - fixture.live().keys() == old(again)
 
 
 def test_kubectls_own_yaml_is_restored_with_status(zenctl, fixture, kubectl, observation_crd, tmp_path):
