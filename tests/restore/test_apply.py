@@ -122,8 +122,8 @@ def test_a_kind_that_another_crd_serves_needs_no_second_crd():
 @pytest.mark.parametrize(
     ("resource", "document", "said"),
     [
-        (NAMESPACE, {"metadata": {"name": "team-a"}}, "namespace team-a"),
-        (CUSTOM_RESOURCE_DEFINITION, definition(), "the CRD"),
+        (NAMESPACE, {"metadata": {"name": "team-a"}}, "Namespace team-a"),
+        (CUSTOM_RESOURCE_DEFINITION, definition(), "CustomResourceDefinition "),
     ],
 )
 def test_nothing_is_restored_into_what_is_being_deleted(resource, document, said):

@@ -134,78 +134,33 @@ def show(
     return details_report(found, session.cluster.now())
 
 
-@command(app, "resolve", codes=_WRITE_CODES)
-def resolve(
-    session: Session,
-    names: Names,
-    namespace: NamespaceOption = "",
-    note: Note = "",
-    author: Author = "",
-    api_group: ApiGroupOption = GROUP,
-) -> Report:
-    """Mark Observations as Resolved.
+def _settling(word: str, summary: str, detail: str) -> None:
+    """Make a command that settles the Observations of its names."""
 
-    The time, the author and a note go with it.
-    From then on cleanup may delete them by their age.
-    """
-    from zenctl.events.settle import Action
+    def settle(
+        session: Session,
+        names: Names,
+        namespace: NamespaceOption = "",
+        note: Note = "",
+        author: Author = "",
+        api_group: ApiGroupOption = GROUP,
+    ) -> Report:
+        from zenctl.events.settle import Action
 
-    return _settle(session, Action.RESOLVE, names, (namespace, note, author, api_group))
+        return _settle(session, Action(word), names, (namespace, note, author, api_group))
 
-
-@command(app, "ack", codes=_WRITE_CODES)
-def ack(
-    session: Session,
-    names: Names,
-    namespace: NamespaceOption = "",
-    note: Note = "",
-    author: Author = "",
-    api_group: ApiGroupOption = GROUP,
-) -> Report:
-    """Mark Observations as Acknowledged.
-
-    Somebody knows, and it is not settled yet.
-    """
-    from zenctl.events.settle import Action
-
-    return _settle(session, Action.ACK, names, (namespace, note, author, api_group))
+    settle.__doc__ = f"{summary}\n\n{detail}"
+    command(app, word, codes=_WRITE_CODES)(settle)
 
 
-@command(app, "reopen", codes=_WRITE_CODES)
-def reopen(
-    session: Session,
-    names: Names,
-    namespace: NamespaceOption = "",
-    note: Note = "",
-    author: Author = "",
-    api_group: ApiGroupOption = GROUP,
-) -> Report:
-    """Make Observations Active again.
-
-    What was said about them stays in their conditions.
-    """
-    from zenctl.events.settle import Action
-
-    return _settle(session, Action.REOPEN, names, (namespace, note, author, api_group))
-
-
-@command(app, "archive", codes=_WRITE_CODES)
-def archive(
-    session: Session,
-    names: Names,
-    namespace: NamespaceOption = "",
-    note: Note = "",
-    author: Author = "",
-    api_group: ApiGroupOption = GROUP,
-) -> Report:
-    """Mark Observations as Archived.
-
-    They are settled, and kept for the record.
-    Cleanup deletes what is Resolved and leaves what is Archived alone, unless it is told otherwise.
-    """
-    from zenctl.events.settle import Action
-
-    return _settle(session, Action.ARCHIVE, names, (namespace, note, author, api_group))
+_settling("resolve", "Mark Observations as Resolved.", "From then on cleanup may delete them by their age.")
+_settling("ack", "Mark Observations as Acknowledged.", "Somebody knows, and it is not settled yet.")
+_settling("reopen", "Make Observations Active again.", "What was said about them stays in their conditions.")
+_settling(
+    "archive",
+    "Mark Observations as Archived.",
+    "They are settled, and kept for the record: cleanup leaves them alone unless it is told otherwise.",
+)
 
 
 def _settle(session: Session, action: Action, names: list[str], options: tuple[str, str, str, str]) -> Report:

@@ -14,10 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from zenctl.core.objects import (
-    CUSTOM_RESOURCE_DEFINITION,
-    NAMESPACE,
     KeyFields,
-    Metadata,
     ObjectKey,
     RawObject,
     ResourceType,
@@ -26,23 +23,19 @@ from zenctl.core.patience import Patience
 from zenctl.errors import (
     ApiFailure,
     Conflict,
-    Denied,
     ExitCode,
     Invalid,
     NotFound,
     Refused,
-    Unreachable,
     ZenctlError,
     worst,
 )
-from zenctl.ports import AccessReviewer, ListQuery
-from zenctl.restore.bodies import definition_body, new_body, replacement_body, status_body
+from zenctl.restore.bodies import new_body, replacement_body, status_body
 from zenctl.restore.decide import Action, LiveFields, LiveState, decide, live_state
 from zenctl.restore.plan import BatchPlan, Plan
-from zenctl.restore.read import RestorePorts, archived_fields, exists, live_resource
+from zenctl.restore.prepare import check_permissions, create_definitions, create_namespace, served
+from zenctl.restore.read import RestorePorts, archived_fields
 
-_ESTABLISH_SECONDS = 60.0
-_POLL_SECONDS = 0.1
 _TRIES = 4
 
 
@@ -124,9 +117,9 @@ class _Job(NamedTuple):
 def apply(ports: RestorePorts, plan: Plan) -> Outcome:
     """Write what the plan says. Raises Denied before the first write where a needed permission is missing."""
     started = ports.clock.monotonic()
-    _check_permissions(ports, plan)
-    definitions = _create_definitions(ports, plan)
-    namespaces = tuple(name for name in plan.missing_namespaces if _create_namespace(ports, name))
+    check_permissions(ports, plan)
+    definitions = create_definitions(ports, plan)
+    namespaces = tuple(name for name in plan.missing_namespaces if create_namespace(ports, name))
     batches: list[BatchOutcome] = []
     failures: list[Failure] = []
     not_tried = 0
@@ -147,132 +140,8 @@ def apply(ports: RestorePorts, plan: Plan) -> Outcome:
     )
 
 
-# -- before the objects ------------------------------------------------------------------------------
-
-
-def _check_permissions(ports: RestorePorts, plan: Plan) -> None:
-    """Ask for every permission that the plan needs, and name all that are missing together."""
-    allowed = ports.reviewer.allowed
-    missing: list[str] = []
-    if any(not definition.exists for definition in plan.definitions):
-        missing += [] if allowed(CUSTOM_RESOURCE_DEFINITION, "create") else ["create customresourcedefinitions"]
-    if plan.missing_namespaces:
-        missing += [] if allowed(NAMESPACE, "create") else ["create namespaces"]
-    for batch in plan.batches:
-        if batch.described is not None:
-            missing += _missing_for(ports.reviewer, batch, batch.described)
-    if missing:
-        raise Denied(
-            f"cannot restore: this account may not {', '.join(missing)}",
-            hint="grant these verbs to it, or use another context or --as; nothing was written",
-        )
-
-
-def _missing_for(reviewer: AccessReviewer, batch: BatchPlan, resource: ResourceType) -> Iterator[str]:
-    """Name the permissions that writing a batch lacks, in the cluster as well as in each namespace concerned."""
-    wanted = [("create", "")] if batch.actions.get(Action.CREATE) else []
-    wanted += [("update", "")] if batch.actions.get(Action.UPDATE) else []
-    wanted += [("update", "status")] if batch.writes and resource.status_subresource else []
-    for verb, subresource in wanted:
-        everywhere = reviewer.allowed(resource, verb, subresource=subresource)
-        if not everywhere and not (
-            batch.namespaces
-            and all(
-                reviewer.allowed(resource, verb, namespace=name, subresource=subresource)
-                for name in sorted(batch.namespaces)
-            )
-        ):
-            yield f"{verb} {resource.plural}{'/' + subresource if subresource else ''}"
-
-
-def _create_definitions(ports: RestorePorts, plan: Plan) -> tuple[str, ...]:
-    """Create the CRDs that are missing, and wait until each is served."""
-    missing = {definition.name for definition in plan.definitions if not definition.exists}
-    for batch in plan.source.batches():
-        if not batch.is_definitions:
-            continue
-        for line in plan.source.objects(batch):
-            value = msgspec.json.decode(line)
-            if value.get("metadata", {}).get("name") in missing:
-                _create_quietly(ports, CUSTOM_RESOURCE_DEFINITION, "", definition_body(batch.api_version, value))
-    for name in sorted(missing):
-        _wait_until_established(ports, name)
-    if missing:
-        ports.discovery.refresh()
-    return tuple(sorted(missing))
-
-
-class _Condition(msgspec.Struct, frozen=True):
-    type: str = ""
-    status: str = ""
-
-
-class _DefinitionStatus(msgspec.Struct, frozen=True):
-    conditions: tuple[_Condition, ...] | None = None
-
-
-class _DefinitionFields(msgspec.Struct, frozen=True):
-    metadata: Metadata = Metadata()
-    status: _DefinitionStatus = _DefinitionStatus()
-
-
-def _wait_until_established(ports: RestorePorts, name: str) -> None:
-    """Wait until a CRD is Established with its names accepted. Raises Unreachable after a minute."""
-    deadline_seconds = ports.clock.monotonic() + _ESTABLISH_SECONDS
-    while True:
-        definition = ports.reader.get(CUSTOM_RESOURCE_DEFINITION, ObjectKey("", name), _DefinitionFields)
-        true = {c.type for c in definition.fields.status.conditions or () if c.status == "True"}
-        if {"Established", "NamesAccepted"} <= true:
-            return
-        if ports.clock.monotonic() > deadline_seconds:
-            raise Unreachable(
-                f"the CRD {name} was created, but the API server does not establish it",
-                hint=f"see kubectl describe crd {name}",
-            )
-        ports.clock.sleep(_POLL_SECONDS)
-
-
-def _served(ports: RestorePorts, plan: BatchPlan) -> ResourceType:
-    """Return the resource of a batch once the server answers for it: discovery lags behind Established."""
-    deadline_seconds = ports.clock.monotonic() + _ESTABLISH_SECONDS
-    while True:
-        resource = live_resource(ports.discovery, plan.batch)
-        try:
-            if resource is not None:
-                next(ports.reader.pages(resource, KeyFields, ListQuery(field_selector="metadata.name=none")), None)
-                return resource
-        except NotFound:
-            pass
-        if ports.clock.monotonic() > deadline_seconds:
-            raise Unreachable(
-                f"the API server does not serve {plan.batch.kind} of {plan.batch.api_version}",
-                hint="see kubectl get crd and the API server's log",
-            )
-        ports.clock.sleep(_POLL_SECONDS)
-        ports.discovery.refresh()
-
-
-def _create_namespace(ports: RestorePorts, name: str) -> bool:
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    return _create_quietly(ports, NAMESPACE, "", body)
-
-
-def _create_quietly(ports: RestorePorts, resource: ResourceType, namespace: str, body: dict[str, Any]) -> bool:
-    """Create an object; False where somebody else made it meanwhile."""
-    try:
-        ports.writer.create(resource, namespace, msgspec.json.encode(body))
-    except Conflict:
-        if not exists(ports.reader, resource, ObjectKey(namespace, body["metadata"]["name"])):
-            raise
-        return False
-    return True
-
-
-# -- the objects -------------------------------------------------------------------------------------
-
-
 def _apply_batch(ports: RestorePorts, plan: Plan, batch: BatchPlan) -> tuple[BatchOutcome, list[Failure]]:
-    resource = batch.resource or _served(ports, batch)
+    resource = batch.resource or served(ports, batch)
     restorer = _Restorer(ports, plan, resource)
     done: dict[Done, int] = {}
     status: dict[StatusDone, int] = {}

@@ -161,16 +161,20 @@ class _Reading:
 
     def _is_missing(self, namespace: str) -> bool:
         """Say whether a namespace must be created. Raises Refused while it is going away."""
+        return not self._is_there(NAMESPACE, namespace, "it takes nothing new until it is gone")
+
+    def _is_there(self, resource: ResourceType, name: str, consequence: str) -> bool:
+        """Say whether a cluster-scoped object is there. Raises Refused while it is being deleted."""
         try:
-            found = self._ports.reader.get(NAMESPACE, ObjectKey("", namespace), _DeletableFields)
+            found = self._ports.reader.get(resource, ObjectKey("", name), _DeletableFields)
         except NotFound:
-            return True
+            return False
         if found.fields.metadata.deletion_timestamp is not None:
             raise Refused(
-                f"namespace {namespace} is being deleted, and takes nothing new until it is gone",
-                hint=f"wait for kubectl wait --for=delete namespace/{namespace}, then restore again",
+                f"{resource.kind} {name} is being deleted: {consequence}",
+                hint=f"wait for kubectl wait --for=delete {resource.singular}/{name}, then restore again",
             )
-        return False
+        return True
 
     def _read_definitions(self, batch: Batch) -> None:
         for line in self._source.objects(batch):
@@ -191,16 +195,7 @@ class _Reading:
 
     def _definition_exists(self, name: str) -> bool:
         """Say whether a CRD is there. Raises Refused while it is going away with all its objects."""
-        try:
-            found = self._ports.reader.get(CUSTOM_RESOURCE_DEFINITION, ObjectKey("", name), _DeletableFields)
-        except NotFound:
-            return False
-        if found.fields.metadata.deletion_timestamp is not None:
-            raise Refused(
-                f"the CRD {name} is being deleted, and everything restored now would go with it",
-                hint=f"wait for kubectl wait --for=delete crd/{name}, then restore again",
-            )
-        return True
+        return self._is_there(CUSTOM_RESOURCE_DEFINITION, name, "everything restored now would go with it")
 
     def _read_batch(self, batch: Batch) -> BatchPlan:
         resource = self._live_resource(batch)
