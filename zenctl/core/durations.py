@@ -57,9 +57,11 @@ def took(seconds: float, objects: int) -> str:
 
 
 def humanise(duration: timedelta) -> str:
-    """Return a duration for people, cut to its largest unit and the next below: 7d3h, 12m5s, 0.4s."""
+    """Return a duration for people, cut to its largest unit and the next below: 7d3h, 12m5s, 0.4s, 73ms."""
     if duration < timedelta(0):
         return "-" + humanise(-duration)
+    if timedelta(0) < duration < timedelta(milliseconds=100):
+        return f"{duration // timedelta(milliseconds=1)}ms"
     if duration < timedelta(seconds=10):
         return f"{duration // timedelta(milliseconds=100) / 10}s" if duration else "0s"
     parts = _split(duration)
