@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,8 @@ def server() -> Iterator[ApiServer]:
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Give an authority and its certificates."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the program openssl to make certificates")
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
