@@ -25,7 +25,7 @@ _IN_WORDS = {
     TimeProblem.ZONELESS.value: "has no zone, so nobody knows which hour it means",
     FUTURE: "lies in the future",
 }
-_ORIGINAL = f"metadata.annotations[{ORIGINAL_CREATION}]"
+_ORIGINAL = "creation before a restore"
 _AGE_FIELDS = {
     AgeSource.TIMESTAMP: "spec.timestamp",
     AgeSource.DETECTED_AT: "spec.detectedAt",
