@@ -16,7 +16,6 @@ from zenctl.core.observation import (
     Phase,
     Severity,
     age_of,
-    happened_at,
     last_seen,
     phase_of,
     severity_of,
@@ -83,7 +82,7 @@ def test_age_is_the_first_time_that_is_there(spec, metadata, expected, source):
     fields = read(spec, **{"creationTimestamp": CREATED, **metadata})
     age = age_of(fields)
     assert (age.reading.instant, age.source) == (parse_instant(expected), source)
-    assert happened_at(fields) == parse_instant(expected)
+    assert age_of(fields).reading.instant == parse_instant(expected)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,7 @@ def test_a_time_that_cannot_be_read_is_not_passed_over(value, problem):
     fields = read({"timestamp": value, "detectedAt": DETECTED}, creationTimestamp=CREATED)
     age = age_of(fields)
     assert (age.reading.instant, age.reading.problem, age.source) == (None, problem, AgeSource.TIMESTAMP)
-    assert happened_at(fields) is None
+    assert age_of(fields).reading.instant is None
 
 
 def test_without_any_time_age_is_absent():

@@ -279,3 +279,8 @@ def test_one_run_may_feed_another(pressure):
 def test_a_run_that_is_never_iterated_starts_nothing(workers):
     workers.run(range(5), str).close()
     assert not [thread for thread in threading.enumerate() if thread.name == "work"]
+
+
+def test_every_worker_keeps_its_connection(world, server):
+    pool = world.connect(world.kubeconfig(server.url)).pool
+    assert pool.connection_pool_kw["maxsize"] >= MOST

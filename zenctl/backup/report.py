@@ -28,9 +28,6 @@ from zenctl.core.report import (
 )
 from zenctl.errors import ExitCode
 
-CREATE_CODES = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED)
-READ_CODES = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED, ExitCode.DAMAGED)
-
 
 class CollectionRow(Result, frozen=True):
     """One collection of an archive."""

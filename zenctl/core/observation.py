@@ -6,7 +6,6 @@ never an error. Nothing here reads a clock or talks to a cluster.
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -170,8 +169,3 @@ def _read(fields: ObservationFields, source: AgeSource) -> TimeReading:
 def last_seen(fields: ObservationFields) -> TimeReading:
     """Read when the Observation was last seen again."""
     return read_instant(status_of(fields).last_seen)
-
-
-def happened_at(fields: ObservationFields) -> datetime | None:
-    """Return the instant that the Observation is sorted by; None where it is not known."""
-    return age_of(fields).reading.instant

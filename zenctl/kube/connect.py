@@ -179,6 +179,7 @@ def _configuration() -> Any:
     configuration = Configuration()
     configuration.retries = False
     configuration.keep_alive = True
+    configuration.connection_pool_maxsize = _POOL_SIZE  # a connection beyond it is closed after each request
     return configuration
 
 
