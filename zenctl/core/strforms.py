@@ -28,6 +28,11 @@ def format_test(name: str) -> Test | None:
     return _FORMATS.get(name.replace("-", ""))
 
 
+def is_text_format(name: str) -> bool:
+    """Say whether only a text can have a format: one that is checked, or "password", which any text keeps."""
+    return name == "password" or format_test(name) is not None
+
+
 def _is_date(text: str) -> bool:
     try:
         return _DATE.fullmatch(text) is not None and bool(date.fromisoformat(text))
@@ -82,6 +87,19 @@ def compile_pattern(pattern: str) -> Test | None:
     except (re.error, OverflowError, RecursionError):
         return None
     return lambda text: search(text) is not None
+
+
+def why_malformed(pattern: str) -> str:
+    """Say why a pattern is no regular expression; nothing where it is one, or where ``re`` cannot tell."""
+    if _BEYOND.search(pattern):
+        return ""
+    try:
+        re.compile(_translated(pattern), re.ASCII)
+    except re.error as error:
+        return str(error)
+    except (OverflowError, RecursionError):
+        return ""
+    return ""
 
 
 def _translated(pattern: str) -> str:
