@@ -107,6 +107,10 @@ class Connection:
         """The connection pool, a urllib3 PoolManager or ProxyManager."""
         return self._now.manager
 
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._now.manager.clear()
+
     def urlopen(self, method: str, path: str, headers: Any, **options: Any) -> Any:
         """Send one request of ours, once and following no redirect, and return urllib3's answer."""
         manager, url = self._now.manager, self.host + path

@@ -19,8 +19,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from zenctl.errors import ApiFailure, ZenctlError
-from zenctl.kube.connect import Connection
 from zenctl.kube.errors import failure, unreachable
+from zenctl.kube.transport import Transport
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,11 +60,11 @@ class Pressure:
 
 
 class Client:
-    """Sends requests over a Connection; safe to use from several threads."""
+    """Sends requests over a Transport; safe to use from several threads."""
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Transport,
         *,
         timeout_seconds: float,
         user_agent: str,
@@ -143,7 +143,7 @@ class Client:
 
     def close(self) -> None:
         """Close every idle connection."""
-        self._connection.pool.clear()
+        self._connection.close()
 
     def _attempt(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], doing: str
