@@ -1,8 +1,7 @@
-"""Fixtures for tests on a real API server; every test in this folder carries the mark ``cluster``.
+"""Fixtures for tests on a whole API server: each runs on the sandbox, and on a real one under the mark ``cluster``.
 
-The server is the one that ZENCTL_TEST_KUBECONFIG names (a cluster for tests: objects are made and deleted there),
-else a control plane started once per session from KUBEBUILDER_ASSETS. With neither, these tests are skipped, unless
-they were asked for (``-m cluster``): then the run fails before it begins.
+The real one is the business of the plugin ``tests.cluster.servers``. A test that takes ``control_plane``, to stop or
+to compact it, runs on a real one only.
 """
 
 from __future__ import annotations
@@ -10,23 +9,23 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import yaml
 
-from tests.cluster.controlplane import ASSETS_VARIABLE, ControlPlane
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.kubectl import Kubectl, find_kubectl
+from tests.cluster.servers import KUBECONFIG_VARIABLE
+from tests.sandbox.world import served_sandbox
 
-KUBECONFIG_VARIABLE = "ZENCTL_TEST_KUBECONFIG"
 CRD_FILE = Path(__file__).parents[2] / "zenctl" / "manifests" / "crd.yaml"
-NOTHING_CONFIGURED = f"no API server to test on: set {ASSETS_VARIABLE} or {KUBECONFIG_VARIABLE}"
 
 _HERE = Path(__file__).parent
-_CONTROL_PLANE = pytest.StashKey[ControlPlane]()
+_SANDBOX, _REAL = "sandbox", "real"
 
 Rules = Sequence[Mapping[str, Sequence[str]]]
 
@@ -49,58 +48,92 @@ class ServedCrd:
         return f"/apis/{self.group}/{self.version}/namespaces/{namespace}/{self.plural}"
 
 
+class Target(Protocol):
+    """An API server under test."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """An administrator's kubeconfig."""
+
+    def kubeconfig_of(self, user: str, path: Path) -> Path:
+        """Return the kubeconfig of a user who may do nothing yet; it may be written to ``path``."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """The session's own control plane."""
+
+    control_plane: ControlPlane
+
+    @property
+    def kubeconfig(self) -> Path:
+        """See Target."""
+        return self.control_plane.kubeconfig()
+
+    def kubeconfig_of(self, user: str, path: Path) -> Path:
+        """See Target."""
+        return self.control_plane.kubeconfig(user)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Somebody's cluster: it signs no certificates for us, so other users are impersonated."""
+
+    kubeconfig: Path
+
+    def kubeconfig_of(self, user: str, path: Path) -> Path:
+        """See Target."""
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        for entry in config["users"]:
+            entry["user"]["as"] = user
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(config))
+        return path
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in this folder, before pytest selects by marks."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs a real server, and leave out what cannot run on the sandbox, before pytest selects by marks."""
+    impossible = []
     for item in items:
-        if item.path.is_relative_to(_HERE):
+        if not item.path.is_relative_to(_HERE):
+            continue
+        if not _on_sandbox(item):
             item.add_marker(pytest.mark.cluster)
+        elif "control_plane" in getattr(item, "fixturenames", ()):
+            impossible.append(item)
+    items[:] = [item for item in items if item not in impossible]
+    config.hook.pytest_deselected(items=impossible)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Refuse to skip everything when cluster tests are what was asked for."""
-    asked = "cluster" in session.config.option.markexpr and any(
-        item.get_closest_marker("cluster") for item in session.items
-    )
-    if asked and not (os.environ.get(ASSETS_VARIABLE) or os.environ.get(KUBECONFIG_VARIABLE)):
-        raise pytest.UsageError(NOTHING_CONFIGURED)
+def _on_sandbox(item: pytest.Item) -> bool:
+    call = getattr(item, "callspec", None)
+    return call is not None and call.params.get("target") == _SANDBOX
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the ends of the servers' logs under a test that failed."""
-    report = yield
-    control_plane = item.config.stash.get(_CONTROL_PLANE, None)
-    if report.failed and control_plane is not None:
-        report.sections.append(("control plane", control_plane.log_tail(12)))
-    return report
-
-
-@pytest.fixture(scope="session")
-def control_plane(pytestconfig: pytest.Config) -> Iterator[ControlPlane]:
-    """Give the session's own control plane, which a test may restart but not leave stopped."""
-    if not os.environ.get(ASSETS_VARIABLE):
-        elsewhere = os.environ.get(KUBECONFIG_VARIABLE)
-        pytest.skip(f"needs a control plane of its own: set {ASSETS_VARIABLE}" if elsewhere else NOTHING_CONFIGURED)
-    with ControlPlane.from_environment(controllers=("namespace",)) as running:
-        pytestconfig.stash[_CONTROL_PLANE] = running
-        yield running
-        del pytestconfig.stash[_CONTROL_PLANE]
+@pytest.fixture(scope="session", params=[_SANDBOX, _REAL])
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """Give the server under test."""
+    if request.param == _SANDBOX:
+        with served_sandbox(tmp_path_factory.mktemp("sandbox")) as sandbox:
+            yield sandbox
+    elif given := os.environ.get(KUBECONFIG_VARIABLE):
+        yield Foreign(Path(given))
+    else:
+        yield Own(request.getfixturevalue("control_plane"))
 
 
 @pytest.fixture(scope="session")
-def kubeconfig(request: pytest.FixtureRequest) -> Path:
+def kubeconfig(target: Target) -> Path:
     """Give the path of an administrator's kubeconfig."""
-    given = os.environ.get(KUBECONFIG_VARIABLE)
-    if given:
-        return Path(given)
-    control_plane: ControlPlane = request.getfixturevalue("control_plane")
-    return control_plane.kubeconfig()
+    return target.kubeconfig
 
 
 @pytest.fixture(scope="session")
 def kubectl(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
     """Give kubectl as administrator."""
+    if find_kubectl() is None:
+        pytest.skip("needs the program kubectl")
     return Kubectl(kubeconfig, tmp_path_factory.mktemp("kubectl-cache"))
 
 
@@ -117,9 +150,7 @@ def namespace(kubectl: Kubectl, request: pytest.FixtureRequest) -> Iterator[str]
 
 
 @pytest.fixture
-def restricted_kubeconfig(
-    request: pytest.FixtureRequest, kubectl: Kubectl, tmp_path: Path
-) -> Iterator[Callable[..., Path]]:
+def restricted_kubeconfig(target: Target, kubectl: Kubectl, tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """Give a factory: RBAC rules -> kubeconfig of a new user who may do that and no more.
 
     ``restricted_kubeconfig([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}], namespace=None)``:
@@ -133,14 +164,11 @@ def restricted_kubeconfig(
         kubectl.apply(role, binding)
         scope = ("-n", namespace) if namespace else ()
         made.extend((thing["kind"], user, *scope) for thing in (role, binding))
-        if os.environ.get(KUBECONFIG_VARIABLE):
-            return _impersonating(kubectl, user, tmp_path / f"{user}.kubeconfig")
-        control_plane: ControlPlane = request.getfixturevalue("control_plane")
-        return control_plane.kubeconfig(user)
+        return target.kubeconfig_of(user, tmp_path / f"{user}.kubeconfig")
 
     yield make
-    for target in made:
-        kubectl("delete", "--ignore-not-found", *target)
+    for words in made:
+        kubectl("delete", "--ignore-not-found", *words)
 
 
 @pytest.fixture(scope="session")
@@ -171,13 +199,3 @@ def _grant(user: str, rules: Rules, namespace: str | None) -> tuple[dict[str, An
         "subjects": [{"apiGroup": api, "kind": "User", "name": user}],
     }
     return role, binding
-
-
-def _impersonating(kubectl: Kubectl, user: str, path: Path) -> Path:
-    """Write the administrator's kubeconfig as another user: a foreign cluster signs no certificates for us."""
-    config = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
-    for entry in config["users"]:
-        entry["user"]["as"] = user
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(config))
-    return path

@@ -21,12 +21,17 @@ class KubectlError(Exception):
     """kubectl ended with an error; the message is what it said."""
 
 
+def find_kubectl() -> str | None:
+    """Return the program from KUBEBUILDER_ASSETS, else from PATH; None where there is none."""
+    assets = os.environ.get(ASSETS_VARIABLE)
+    return (shutil.which("kubectl", path=assets) if assets else None) or shutil.which("kubectl")
+
+
 class Kubectl:
     """Calls kubectl with one kubeconfig. The program comes from KUBEBUILDER_ASSETS, else from PATH."""
 
     def __init__(self, kubeconfig: Path, cache: Path) -> None:
-        assets = os.environ.get(ASSETS_VARIABLE)
-        program = (shutil.which("kubectl", path=assets) if assets else None) or shutil.which("kubectl")
+        program = find_kubectl()
         if program is None:
             raise KubectlError(f"no kubectl in {ASSETS_VARIABLE} or on PATH")
         # A cache of our own: the default one is keyed by address, and test servers take each other's ports.

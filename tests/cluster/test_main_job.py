@@ -1,4 +1,4 @@
-"""The main job on a real API server: back up, lose everything, get everything back, clean up by real age.
+"""The main job on a whole API server: back up, lose everything, get everything back, clean up by real age.
 
 The tests of this module share one cluster of Observations and run in the order that they stand in.
 """

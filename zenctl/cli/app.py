@@ -43,6 +43,7 @@ COMMANDS = {
         CommandGroup("cleanup", "zenctl.cli.cleanup", "Delete settled Observations by real dates."),
         CommandGroup("events", "zenctl.cli.events", "List, show and settle Observations."),
         CommandGroup("manifests", "zenctl.cli.manifests", "Print the manifests that zenctl ships."),
+        CommandGroup("sandbox", "zenctl.cli.sandbox", "Run an embedded cluster to try everything in."),
         CommandGroup("version", "zenctl.cli.version", "Print the version."),
     )
 }

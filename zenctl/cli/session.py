@@ -27,9 +27,11 @@ from zenctl.errors import ExitCode, Refused, UsageError
 if TYPE_CHECKING:
     from zenctl.blob.folder import FolderStore
     from zenctl.blob.lines import LineFile
+    from zenctl.kube.connect import ConnectOptions
     from zenctl.kube.discovery import Discovery
     from zenctl.kube.gateway import Gateway
     from zenctl.kube.http import Client
+    from zenctl.kube.sandbox_paths import SandboxPaths
     from zenctl.kube.workers import Workers
     from zenctl.ports import Progress
     from zenctl.render import View
@@ -100,19 +102,31 @@ class Session:
 
     @cached_property
     def _client(self) -> Client:
-        from zenctl.kube.connect import Connection, ConnectOptions
+        from zenctl.kube.connect import ConnectOptions
+
+        settings = self.settings
+        options = ConnectOptions(settings.kubeconfig, settings.context, settings.as_user, settings.as_group)
+        self._opened = self._connect(options)
+        return self._opened
+
+    def _connect(self, options: ConnectOptions) -> Client:
+        from zenctl.kube.connect import Connection
         from zenctl.kube.http import Client
 
-        options = ConnectOptions(
-            self.settings.kubeconfig, self.settings.context, self.settings.as_user, self.settings.as_group
-        )
         timeout_seconds = duration("--request-timeout", self.settings.request_timeout).total_seconds()
-        self._opened = Client(
+        return Client(
             Connection(options, self.settings.environ),
             timeout_seconds=timeout_seconds,
             user_agent=f"zenctl/{__version__}",
         )
-        return self._opened
+
+    def sandbox(self, kubeconfig: str) -> SandboxPaths:
+        """Return the way to the own paths of the sandbox that a kubeconfig is of."""
+        from zenctl.kube.connect import ConnectOptions
+        from zenctl.kube.sandbox_paths import SandboxPaths
+
+        self._opened = self._connect(ConnectOptions(kubeconfig))
+        return SandboxPaths(self._opened)
 
     # -- the store -----------------------------------------------------------------------------------
 
@@ -172,6 +186,11 @@ class Session:
         if self._stdin.readline().strip().lower() in ("y", "yes"):
             return None
         raise Refused("not confirmed: nothing was done")
+
+    def show(self, report: Report) -> None:
+        """Print a report now, for a command that goes on afterwards."""
+        self._print(report, self._stdout, self.settings.output)
+        self._stdout.flush()
 
     def finish(self, result: Report | RowStream[Any] | str) -> ExitCode:
         """Print a command's result; return the exit code that it means. Text is printed as it is."""
@@ -275,6 +294,29 @@ def read_local(path: Path) -> bytes:
 
     with translated("cannot read", str(path)):
         return path.read_bytes()
+
+
+class LocalFile:
+    """One file that is read and replaced whole. Raises Denied, Unreachable."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> bytes | None:
+        """Return its content; None where there is no such file."""
+        return read_local(self._path) if self._path.exists() else None
+
+    def write(self, data: bytes) -> None:
+        """Replace its content, whole or not at all; only its owner may read it."""
+        from zenctl.blob.folder import translated
+
+        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        with translated("cannot write", str(self._path)):
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._path)
 
 
 @contextmanager

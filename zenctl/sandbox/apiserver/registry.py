@@ -1,0 +1,152 @@
+"""Which resources are served now: the closed table of built-in kinds, and what the accepted CRDs add.
+
+It also keeps what is compiled from their schemas, since that is costly and holds as long as the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from zenctl.core.pruning import compile_defaulting, compile_pruning
+from zenctl.core.schema import Check, compile_validation
+from zenctl.sandbox.apiserver.canonical import compile_canonical
+from zenctl.sandbox.apiserver.embedded import embedded_causes, embeds, types_of_metadata, with_metadata
+from zenctl.sandbox.apiserver.errors import Cause
+from zenctl.sandbox.apiserver.kinds import BUILT_IN, Served
+from zenctl.sandbox.apiserver.types import DEFINITIONS, OBJECT_META, REF, reference
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a schema does to objects, compiled."""
+
+    prune: Callable[[Any], tuple[Any, list[str]]]
+    default: Callable[[Any], Any]
+    canonical: Callable[[Any], Any]
+    """Brings a built-in kind's values into the form that a server keeps; raises canonical.Unreadable."""
+    types: Check
+    """Finds, in what was sent, what keeps it from being decoded; other violations of built-in kinds beside that."""
+    problems: Check
+    """Finds what a whole object with its defaults violates."""
+    embedded: Callable[[object], Iterable[Cause]]
+    """Finds what is wrong with embedded resources of a custom resource."""
+
+
+class Registry:
+    """The served resources, by group, version and plural name."""
+
+    def __init__(self) -> None:
+        self._built_in = {_address(served): served for served in BUILT_IN}
+        self._custom: dict[str, tuple[Served, ...]] = {}
+        self._all: dict[tuple[str, str, str], Served] = dict(self._built_in)
+        self._shapes: dict[int, tuple[Served, Shape]] = {}
+        self.generation = 0
+        """Grows with every change, so that documents made from the registry can be kept."""
+
+    def find(self, group: str, version: str, resource: str) -> Served | None:
+        """Return what is served under a path; None where nothing is."""
+        return self._all.get((group, version, resource))
+
+    def of_kind(self, api_version: str, kind: str) -> Served | None:
+        """Return what is served for an apiVersion and kind; None where nothing is."""
+        group, _, version = api_version.rpartition("/")
+        for served in self._all.values():
+            of = served.type
+            if (of.group, of.version, of.kind) == (group, version, kind) and not served.virtual:
+                return served
+        return None
+
+    def is_built_in(self, group: str) -> bool:
+        """Return whether a group has built-in resources."""
+        return any(of_group == group for of_group, _, _ in self._built_in)
+
+    def knows(self, group: str, version: str = "") -> bool:
+        """Return whether anything of a group, or of one version of it, is served."""
+        return any(g == group and version in ("", v) for g, v, _ in self._all)
+
+    def built_in(self, group: str, version: str, resource: str) -> Served:
+        """Return a built-in resource. Raises KeyError."""
+        return self._built_in[group, version, resource]
+
+    def of_crd(self, crd: str) -> tuple[Served, ...]:
+        """Return the versions that a CRD serves."""
+        return self._custom.get(crd, ())
+
+    def everything(self) -> Iterable[Served]:
+        """Return all that is served."""
+        return self._all.values()
+
+    def namespaced(self) -> list[Served]:
+        """Return one version of each resource whose objects live in namespaces and are written."""
+        seen = {s.storage_key: s for s in self._all.values() if s.type.namespaced and not s.virtual and not s.loaded}
+        return list(seen.values())
+
+    def set_custom(self, crd: str, served: Iterable[Served]) -> None:
+        """Serve what a CRD describes, in place of what it described before."""
+        described = tuple(served)
+        if described:
+            self._custom[crd] = described
+        else:
+            self._custom.pop(crd, None)
+        custom = {_address(each): each for many in self._custom.values() for each in many}
+        self._all = {**custom, **self._built_in}
+        alive = {id(each) for each in self._all.values()}
+        self._shapes = {key: shape for key, shape in self._shapes.items() if key in alive}
+        self.generation += 1
+
+    def shape(self, served: Served) -> Shape:
+        """Return what the schema of a resource does, compiled once."""
+        kept = self._shapes.get(id(served))
+        if kept is None:
+            kept = self._shapes[id(served)] = (served, _built_in(served) if served.builtin else _custom(served))
+        return kept[1]
+
+
+def _built_in(served: Served) -> Shape:
+    schema = inlined(served.schema, served.definitions)
+    check = compile_validation(schema, root=False)
+    canonical = _as_it_is if served.loaded else compile_canonical(schema)
+    return Shape(compile_pruning(schema), compile_defaulting(schema), canonical, check, check, _nothing)
+
+
+def _custom(served: Served) -> Shape:
+    metadata = inlined(reference(OBJECT_META), DEFINITIONS)
+    schema = with_metadata(served.schema, metadata)
+    types = compile_validation(types_of_metadata(served.schema, metadata), root=False)
+    problems = compile_validation(served.schema, filled=True)
+    embedded = partial(embedded_causes, served.schema) if embeds(served.schema) else _nothing
+    return Shape(compile_pruning(schema), compile_defaulting(schema), _as_it_is, types, problems, embedded)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _nothing(_value: object) -> Iterable[Cause]:
+    return ()
+
+
+def _address(served: Served) -> tuple[str, str, str]:
+    return served.type.group, served.type.version, served.type.plural
+
+
+def inlined(
+    schema: Mapping[str, Any], definitions: Mapping[str, Any], inside: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Return a schema with every reference replaced by what it means; a type inside itself may be anything."""
+    ref = schema.get("$ref")
+    if isinstance(ref, str):
+        if ref in inside:
+            return {"x-kubernetes-preserve-unknown-fields": True}
+        beside = {key: value for key, value in schema.items() if key != "$ref"}
+        return {**inlined(definitions[ref.removeprefix(REF)], definitions, inside | {ref}), **beside}
+    found = dict(schema)
+    for key in ("items", "additionalProperties"):
+        if isinstance(found.get(key), Mapping):
+            found[key] = inlined(found[key], definitions, inside)
+    if isinstance(found.get("properties"), Mapping):
+        found["properties"] = {name: inlined(each, definitions, inside) for name, each in found["properties"].items()}
+    return found
