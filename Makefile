@@ -9,7 +9,7 @@ SEED   := $(shell date +%s)
 endif
 TESTS  ?= tests
 
-.PHONY: help setup test test-cluster torture lint format bench golden docs lock clean
+.PHONY: help setup demo test test-cluster torture lint format bench bench-sandbox golden docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -23,8 +23,11 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+demo: $(STAMP) ## see it all on an embedded cluster, in under a minute
+	@$(BIN)/python -m tests.demo
+
 test: $(STAMP) ## the whole suite that needs no cluster
-	$(BIN)/python -m pytest $(TESTS) -n auto -m 'not cluster and not torture'
+	$(BIN)/python -m pytest $(TESTS) -n auto --dist loadfile -m 'not cluster and not torture'
 
 test-cluster: $(STAMP) ## the suite on a real API server (KUBEBUILDER_ASSETS or ZENCTL_TEST_KUBECONFIG)
 	$(BIN)/python -m pytest $(TESTS) -m 'cluster and not torture'
@@ -46,8 +49,11 @@ format: $(STAMP) ## put the code in shape
 bench: $(STAMP) ## the budgets, side by side with the alternatives, on a real API server
 	$(BIN)/python -m tests.bench
 
+bench-sandbox: $(STAMP) ## what the embedded cluster does with many objects
+	$(BIN)/python -m tests.bench.sandbox
+
 golden: $(STAMP) ## renew the golden files after a deliberate change of output
-	ZENCTL_GOLDEN=renew $(BIN)/python -m pytest $(TESTS) -n auto -m 'not cluster and not torture'
+	ZENCTL_GOLDEN=renew $(BIN)/python -m pytest $(TESTS) -n auto --dist loadfile -m 'not cluster and not torture'
 
 docs: $(STAMP) ## write the generated pages of docs/
 	$(BIN)/python -m tests.docs_pages
