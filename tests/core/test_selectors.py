@@ -6,14 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from zenctl.core.names import label_value, qualified_name
 from zenctl.core.selectors import (
     FieldRequirement,
     FieldSelector,
     LabelRequirement,
     LabelSelector,
     from_structured,
-    label_key_problems,
-    label_value_problems,
     parse_field_selector,
     parse_label_selector,
 )
@@ -160,7 +159,7 @@ def test_an_error_never_carries_control_characters():
     ],
 )
 def test_keys_of_labels(key, starts):
-    problems = label_key_problems(key)
+    problems = qualified_name(key)
     assert len(problems) == len(starts)
     assert all(problem.startswith(start) for problem, start in zip(problems, starts, strict=True))
 
@@ -180,7 +179,7 @@ def test_keys_of_labels(key, starts):
     ],
 )
 def test_values_of_labels(value, problems):
-    assert len(label_value_problems(value)) == problems
+    assert len(label_value(value)) == problems
 
 
 # -- labels: texts that read back, and anything else ----------------------------------------------------

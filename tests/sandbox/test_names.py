@@ -16,17 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zenctl.core.names import dns_label, dns_subdomain, label_value, qualified_name
 from zenctl.sandbox.apiserver.causes import quoted, shown
-from zenctl.sandbox.apiserver.names import (
-    LARGEST_ANNOTATIONS_BYTES,
-    dns_label,
-    dns_subdomain,
-    generated_name,
-    label_value,
-    name_problems,
-    qualified_name,
-    validate_metadata,
-)
+from zenctl.sandbox.apiserver.names import LARGEST_ANNOTATIONS_BYTES, generated_name, name_problems, validate_metadata
 
 RECORDED = [
     msgspec.json.decode(line)

@@ -13,32 +13,12 @@ from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
+from zenctl.core.names import label_value, qualified_name
 from zenctl.core.text import printable
 
 LabelOperator = Literal["=", "==", "!=", "in", "notin", "exists", "!", ">", "<"]
 FieldOperator = Literal["=", "!="]
 
-_NAME_BYTES = 63
-_SUBDOMAIN_BYTES = 253
-_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
-_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_ENDS = "and must start and end with an alphanumeric character"
-_NAME_WORDS = (
-    f"must consist of alphanumeric characters, '-', '_' or '.', {_ENDS} "
-    f"(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{_NAME.pattern}')"
-)
-_QUALIFIED_WORDS = (
-    f"a qualified name {_NAME_WORDS} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-)
-_VALUE_WORDS = (
-    f"a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', {_ENDS} "
-    f"(e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '{_VALUE.pattern}')"
-)
-_SUBDOMAIN_WORDS = (
-    f"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', {_ENDS} "
-    f"(e.g. 'example.com', regex used for validation is '{_SUBDOMAIN.pattern}')"
-)
 _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,19})")
 _INT64 = range(-(2**63), 2**63)
 
@@ -52,36 +32,6 @@ _STRUCTURED_OPERATORS: dict[str, LabelOperator] = {
     "Exists": "exists",
     "DoesNotExist": "!",
 }
-
-
-# ---------------------------------------------------------------- names and values
-
-
-def label_key_problems(key: str) -> list[str]:
-    """Return what is wrong with the key of a label or an annotation (a qualified name); empty where nothing is."""
-    prefix, slash, name = key.rpartition("/")
-    if "/" in prefix:
-        return [_QUALIFIED_WORDS]
-    problems = []
-    if slash and not prefix:
-        problems.append("prefix part must be non-empty")
-    elif slash:
-        problems += [f"prefix part {it}" for it in _problems(prefix, _SUBDOMAIN, _SUBDOMAIN_WORDS, _SUBDOMAIN_BYTES)]
-    if not name:
-        problems.append("name part must be non-empty")
-    return problems + [f"name part {problem}" for problem in _problems(name, _NAME, _NAME_WORDS, _NAME_BYTES)]
-
-
-def label_value_problems(value: str) -> list[str]:
-    """Return what is wrong with the value of a label; empty where nothing is."""
-    return _problems(value, _VALUE, _VALUE_WORDS, _NAME_BYTES)
-
-
-def _problems(text: str, pattern: re.Pattern[str], words: str, most_bytes: int) -> list[str]:
-    problems = []
-    if len(text.encode(errors="surrogatepass")) > most_bytes:
-        problems.append(f"must be no more than {most_bytes} characters")
-    return problems if pattern.fullmatch(text) else [*problems, words]
 
 
 # ---------------------------------------------------------------- labels
@@ -188,13 +138,13 @@ def _requirement(key: str, operator: LabelOperator, values: Sequence[str] = ()) 
         raise ValueError("for 'Gt', 'Lt' operators, the value must be an integer")
     unique = tuple(sorted(set(values)))
     for value in unique:
-        if problems := label_value_problems(value):
+        if problems := label_value(value):
             raise ValueError(f"invalid label value: {_quoted(value)}: at key: {_quoted(key)}: {'; '.join(problems)}")
     return LabelRequirement(key, operator, unique)
 
 
 def _check_key(key: str) -> None:
-    if problems := label_key_problems(key):
+    if problems := qualified_name(key):
         raise ValueError(f"invalid label key {_quoted(key)}: {'; '.join(problems)}")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from zenctl.core.names import Problems, dns_1035_label, dns_subdomain
 from zenctl.sandbox.apiserver.causes import duplicate, invalid_value, not_allowed, not_supported, required, too_many
 from zenctl.sandbox.apiserver.crdtypes import (
     Column,
@@ -25,7 +26,7 @@ from zenctl.sandbox.apiserver.crdtypes import (
     Version,
 )
 from zenctl.sandbox.apiserver.errors import Cause
-from zenctl.sandbox.apiserver.names import Problems, dns_1035_label, dns_subdomain, validate_metadata
+from zenctl.sandbox.apiserver.names import validate_metadata
 from zenctl.sandbox.apiserver.structural import schema_causes
 
 _APPROVAL = "api-approved.kubernetes.io"

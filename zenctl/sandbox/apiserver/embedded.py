@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from zenctl.core.names import dns_1035_label
 from zenctl.core.schemawords import EMBEDDED, mapping
 from zenctl.core.violation import Entry, Path
 from zenctl.sandbox.apiserver.causes import invalid_value
 from zenctl.sandbox.apiserver.errors import Cause
-from zenctl.sandbox.apiserver.names import dns_1035_label, validate_metadata
+from zenctl.sandbox.apiserver.names import validate_metadata
 from zenctl.sandbox.apiserver.violations import exact_path
 
 Schema = Mapping[str, Any]
