@@ -9,6 +9,7 @@ violations are called that of ``violation``.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -113,14 +114,18 @@ def _type(schema: Schema) -> Check | None:
 def _members(schema: Schema, depth: int, *, root: bool, filled: bool) -> Iterable[Check]:
     """Yield the checks of an object."""
     own = _fields(schema, depth, root=root, filled=filled)
-    yield _first(_sizes(schema, "Properties"), lambda value: [each for part in own for each in part(value)])
+    fields = (lambda value: [each for part in own for each in part(value)]) if own else None
+    yield from _in_turn(_sizes(schema, "Properties"), fields)
     if schema.get(EMBEDDED) is True:
         yield _embedded
 
 
-def _first(sizes: Check | None, beyond: Check) -> Check:
-    """Return a check that looks at nothing else where a size is wrong."""
-    return beyond if sizes is None else lambda value: sizes(value) or beyond(value)
+def _in_turn(one: Check | None, other: Check | None) -> Iterable[Check]:
+    """Yield a check that makes the other one only where the first finds nothing; either may be missing."""
+    if one is not None and other is not None:
+        yield lambda value: one(value) or other(value)
+    else:
+        yield from (check for check in (one, other) if check is not None)
 
 
 def _fields(schema: Schema, depth: int, *, root: bool, filled: bool) -> Sequence[Check]:
@@ -215,7 +220,7 @@ def _items(schema: Schema, depth: int, *, filled: bool) -> Iterable[Check]:
         yield sizes
     keys = [key for key in sequence(schema, LIST_KEYS) if isinstance(key, str)]
     if schema.get("uniqueItems") is True or kind == "set":
-        yield lambda value: _repeated(value)
+        yield _repeated
     elif kind == "map" and keys:
         yield _with_keys(keys)
 
@@ -280,25 +285,16 @@ def _bounds(schema: Schema) -> Iterable[Check]:
     step = number(schema, "multipleOf")
     if step is not None and step > 0:
         yield lambda value: () if _is_multiple(value, step) else (Violation("multipleOf", value, step),)
-    for rule, breaks in _LIMITS.items():
-        limit = number(schema, rule)
-        if limit is None:
-            continue
-        exclusive = f"exclusive{rule.capitalize()}"
-        if schema.get(exclusive) is True:
-            yield _limit(exclusive, limit, _LIMITS_OUT[rule])
-        else:
-            yield _limit(rule, limit, breaks)
+    for rule, inside, beyond in _LIMITS:
+        limit, exclusive = number(schema, rule), f"exclusive{rule.capitalize()}"
+        if limit is not None and schema.get(exclusive) is True:
+            yield _limit(exclusive, limit, inside)
+        elif limit is not None:
+            yield _limit(rule, limit, beyond)
 
 
-_LIMITS: Mapping[str, Callable[[float, float], bool]] = {
-    "minimum": lambda value, limit: value < limit,
-    "maximum": lambda value, limit: value > limit,
-}
-_LIMITS_OUT: Mapping[str, Callable[[float, float], bool]] = {
-    "minimum": lambda value, limit: value <= limit,
-    "maximum": lambda value, limit: value >= limit,
-}
+_LIMITS = (("minimum", operator.le, operator.lt), ("maximum", operator.ge, operator.gt))
+"""Limits, and what breaks them where they are exclusive and where not."""
 
 
 def _limit(rule: str, limit: float, breaks: Callable[[float, float], bool]) -> Check:
@@ -322,19 +318,19 @@ def _is_multiple(value: float, step: float) -> bool:
 
 def _text(schema: Schema) -> Iterable[Check]:
     """Yield the checks of a string: the first only that it fails of length and pattern, and its format."""
-    pattern = schema.get("pattern")
-    search = compile_pattern(pattern) if isinstance(pattern, str) else None
-
-    def match(value: str) -> Sequence[Violation]:
-        return () if search is None or search(value) else (Violation("pattern", value, pattern),)
-
-    sizes = _sizes(schema, "Length")
-    if sizes is not None or search is not None:
-        yield _first(sizes, match)
+    yield from _in_turn(_sizes(schema, "Length"), _pattern(schema))
     name = schema.get("format")
     known = format_test(name) if isinstance(name, str) else None
     if known is not None:
         yield lambda value: () if known(value) else (Violation("format", value, name),)
+
+
+def _pattern(schema: Schema) -> Check | None:
+    pattern = schema.get("pattern")
+    search = compile_pattern(pattern) if isinstance(pattern, str) else None
+    if search is None:
+        return None
+    return lambda value: () if search(value) else (Violation("pattern", value, pattern),)
 
 
 def _enumeration(schema: Schema) -> Iterable[Check]:

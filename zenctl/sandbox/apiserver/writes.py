@@ -378,5 +378,9 @@ def _count_generation(served: Served, document: Json, old: Json) -> None:
 
 def _unruled(by_schema: list[Cause], ruled: list[Cause]) -> list[Cause]:
     """Return what the schema says of fields that no rule speaks of, nor of what is in them."""
-    fields = tuple(cause.field for cause in ruled)
-    return [cause for cause in by_schema if not any(field.startswith(cause.field) for field in fields)]
+    fields = [f"{cause.field}." for cause in ruled]
+    return [
+        cause
+        for cause in by_schema
+        if not any(field.startswith((f"{cause.field}.", f"{cause.field}[")) for field in fields)
+    ]
