@@ -237,3 +237,16 @@ def a_secret_keeps_its_type(place: Place) -> None:
     assert (made["type"], made["data"]) == ("Opaque", {"k": "dg=="})
     assert "stringData" not in made
     refused(place.send("PUT", SECRETS, "a", {**made, "type": "example.com/t"}), 422, "Invalid", "type: ", "immutable")
+
+
+@case()
+def what_the_server_fills_in_again_is_no_change(place: Place) -> None:
+    labels = {"app": "a"}
+    containers = [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "500m"}}}]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    made = place.create(DEPLOYMENTS, "a", spec={"selector": {"matchLabels": labels}, "template": template})
+    again = copy.deepcopy(made)
+    del again["spec"]["replicas"]
+    del again["spec"]["template"]["spec"]["restartPolicy"]
+    again["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = 0.5
+    assert place.put(DEPLOYMENTS, again)["metadata"] == made["metadata"]

@@ -107,9 +107,20 @@ class Registry:
 
 def _built_in(served: Served) -> Shape:
     schema = inlined(served.schema, served.definitions)
-    check = compile_validation(schema, root=False)
+    types, problems = compile_validation(_as_sent(schema), root=False), compile_validation(schema, root=False)
     canonical = _as_it_is if served.loaded else compile_canonical(schema)
-    return Shape(compile_pruning(schema), compile_defaulting(schema), canonical, check, check, _nothing)
+    return Shape(compile_pruning(schema), compile_defaulting(schema), canonical, types, problems, _nothing)
+
+
+def _as_sent(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema by which quantities may be numbers too, as clients may send them."""
+    found = {key: value for key, value in schema.items() if key != "type" or schema.get("format") != "quantity"}
+    for key in ("items", "additionalProperties"):
+        if isinstance(found.get(key), Mapping):
+            found[key] = _as_sent(found[key])
+    if isinstance(found.get("properties"), Mapping):
+        found["properties"] = {name: _as_sent(each) for name, each in found["properties"].items()}
+    return found
 
 
 def _custom(served: Served) -> Shape:

@@ -179,10 +179,10 @@ class Writer:
         document["metadata"] = carried
         _keep_apart(target, document, old)
         carried["resourceVersion"] = old["metadata"]["resourceVersion"]
-        if target.subresource != "status":
-            _count_generation(served, document, old)
         self.lifecycle.admit(target, document, old, manner.user)
         document = self._judged(served, document, old, causes)
+        if target.subresource != "status":
+            _count_generation(served, document, old)
         if document == old:
             return Written(stored(old), warnings=warnings)
         if self._may_go(target, document) and not manner.dry_run:
