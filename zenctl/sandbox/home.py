@@ -101,6 +101,7 @@ class Home:
                     time.sleep(_LOCK_PAUSE_SECONDS)
             else:
                 raise self._taken()
+            self.leave()  # of one that was killed
             try:
                 yield
             finally:
@@ -108,9 +109,8 @@ class Home:
 
     def require_free(self) -> None:
         """Raise Refused where a sandbox is served from this folder; take away what a killed one left."""
-        if self.record() is not None:
-            raise self._taken()
-        self.leave()
+        with self.claimed():
+            pass
 
     def _taken(self) -> Refused:
         found = self.record()

@@ -81,7 +81,7 @@ class Listener:
         self._streams.add(stream)
         try:
             await sent.prepare(request)
-            await _pump(stream, sent, cut_after_bytes, lambda: _abort(request))
+            await _pump(stream, sent, cut_after_bytes, request)
             await sent.write_eof()
         except ConnectionResetError:
             pass  # the client has seen enough
@@ -103,19 +103,19 @@ def _headers(response: Response) -> Any:
 
 
 async def _pump(
-    stream: Stream, sent: web.StreamResponse, cut_after_bytes: int | None, cut: Callable[[], None]
+    stream: Stream, sent: web.StreamResponse, cut_after_bytes: int | None, request: web.BaseRequest
 ) -> None:
-    """Send what a stream has to say until it ends, or until it is to be cut."""
+    """Send what a stream has to say until it ends, until it is to be cut, or until nobody listens any more."""
     loop, written = asyncio.get_running_loop(), 0
     more = asyncio.Event()
 
     def wake() -> None:
         loop.call_soon_threadsafe(more.set)
 
-    while (data := stream.take()) is not None:
+    while not _gone(request) and (data := stream.take()) is not None:
         if cut_after_bytes is not None and written + len(data) > cut_after_bytes:
             await sent.write(data[: cut_after_bytes - written])
-            cut()
+            _abort(request)
             return
         if data:
             written += len(data)
@@ -144,6 +144,10 @@ async def _mishap(request: web.BaseRequest, response: Response, mishap: Mishap, 
         await partial.write(response.body[: min(cut, max(0, len(response.body) - 1))])
     _abort(request)
     return partial
+
+
+def _gone(request: web.BaseRequest) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _abort(request: web.BaseRequest) -> None:

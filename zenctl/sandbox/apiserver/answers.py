@@ -66,6 +66,8 @@ class Presenter:
             items = [self._partial(loaded(body, served.type)) for body in page.bodies]
             kind = {"kind": "PartialObjectMetadataList", "apiVersion": f"{_META}/{self._wanted.version}"}
             return msgspec.json.encode({**kind, "metadata": meta, "items": items})
+        if not served.builtin:
+            meta.setdefault("continue", "")  # here it is no typed field, which would be left out when it is empty
         before = prefix(served.type)
         sent = [bare(body) for body in page.bodies] if served.builtin else [before + body for body in page.bodies]
         return self._list(sent, meta)

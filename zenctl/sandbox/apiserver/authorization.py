@@ -29,6 +29,11 @@ _BINDINGS = {f"{GROUP}/rolebindings": ROLE_BINDING, f"{GROUP}/clusterrolebinding
 _PLURAL = {ROLE: "roles", CLUSTER_ROLE: "clusterroles"}
 
 
+_EVERYTHING = (
+    PolicyRule(verbs=("*",), api_groups=("*",), resources=("*",)),
+    PolicyRule(verbs=("*",), non_resource_urls=("*",)),
+)
+
 _Read = TypeVar("_Read", Role, Binding)
 
 
@@ -73,6 +78,25 @@ class Authorizer:
         if not allowed:
             raise refusal(user, attributes, reason)
 
+    def require_create(self, user: User, served: Served, namespace: str, name: str) -> None:
+        """Raise ApiError 403 where a user may not create what a PUT of theirs would create."""
+        of = served.type
+        self.require(
+            user,
+            ResourceAttributes(
+                verb="create",
+                resource=of.plural,
+                group=of.group,
+                version=of.version,
+                namespace=namespace,
+                name=name,
+            ),
+        )
+
+    def forget(self) -> None:
+        """Read the RBAC objects anew; they have been replaced as a whole."""
+        self._as_of = -1
+
     # -- granting ----------------------------------------------------------------------------------------
 
     def check(self, served: Served, document: Json, old: Json | None, user: User | None) -> None:
@@ -92,10 +116,17 @@ class Authorizer:
                 self._check_binding(served, binding, old, user)
 
     def _check_role(self, served: Served, role: Role, old: Json | None, user: User) -> None:
-        if old is not None and read_role(old, role.kind).rules == role.rules:
+        before = read_role(old, role.kind) if old is not None else None
+        if before is not None and (before.rules, before.aggregation) == (role.rules, role.aggregation):
             return
-        if not self._may(user, "escalate", role.kind, role.namespace, role.name):
-            self._require_held(served, user, role, role.namespace, role.name)
+        if self._may(user, "escalate", role.kind, role.namespace, role.name):
+            return
+        self._require_held(served, user, role, role.namespace, role.name)
+        # A role that gathers gathers whatever others put into it, so only who has everything may make one.
+        gathers = role.aggregation is not None or (before is not None and before.aggregation is not None)
+        if gathers and uncovered([grant.rule for grant in self.policy.held(user, "")], _EVERYTHING):
+            why = "must have cluster-admin privileges to use the aggregationRule"
+            raise forbidden(served.type, role.name, why)
 
     def _check_binding(self, served: Served, binding: Binding, old: Json | None, user: User) -> None:
         if old is not None and read_binding(old, binding.kind).subjects == binding.subjects:

@@ -117,9 +117,9 @@ def _compiled(schema: Mapping[str, Any], finest: int = _FINEST) -> Canonical | N
     if form == "base64":
         return checked_base64
     items, additional = schema.get("items"), schema.get("additionalProperties")
-    each = _compiled(items) if isinstance(items, Mapping) else None
-    if each is not None:
-        return _in_list(each)
+    if isinstance(items, Mapping):
+        each, of_objects = _compiled(items), "properties" in items
+        return _in_list(each or _same, of_objects=of_objects) if each is not None or of_objects else None
     # The values of a map of quantities are amounts of resources, and those are counted in thousandths.
     every = _compiled(additional, _FINEST_OF_RESOURCES) if isinstance(additional, Mapping) else None
     if every is not None:
@@ -127,10 +127,13 @@ def _compiled(schema: Mapping[str, Any], finest: int = _FINEST) -> Canonical | N
     return _in_object(schema.get("properties") or {})
 
 
-def _in_list(each: Canonical) -> Canonical:
+def _in_list(each: Canonical, *, of_objects: bool) -> Canonical:
+    """Bring every item into form; a null among objects is an empty object to Go."""
+
     def bring(value: Any) -> Any:
         if isinstance(value, list):
-            value[:] = [item if item is None else each(item) for item in value]
+            items = [{} if item is None and of_objects else item for item in value]
+            value[:] = [item if item is None else each(item) for item in items]
         return value
 
     return bring

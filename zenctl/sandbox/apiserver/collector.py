@@ -2,14 +2,18 @@
 
 It does what was asked of a deletion: in the background dependents go after their owner, in the foreground before it,
 and orphans stay without the reference. Objects whose owners never were here, as in data from another cluster, stay.
+One thing is done after the other, from a queue, so that long chains of owners cost no stack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from zenctl.sandbox.apiserver.deletes import FOREGROUND, ORPHAN, DeleteOptions, Deleter
+from zenctl.sandbox.apiserver.errors import ApiError
 from zenctl.sandbox.apiserver.objects import Json, loaded
 from zenctl.sandbox.apiserver.registry import Registry
 from zenctl.sandbox.apiserver.store import Store
@@ -24,56 +28,102 @@ class Collector:
         self._writer: Writer
         self._deleter: Deleter
         self._dependents: dict[str, dict[tuple[str, str], Target]] = {}
+        """By the uid of an owner."""
         self._waiting: dict[str, Target] = {}
-        """Owners that go when their last dependent has gone."""
+        """Owners that go when their last dependent has gone, by their uid."""
+        self._tasks: deque[Callable[[], None]] = deque()
+        self._busy = False
 
     def attach(self, writer: Writer, deleter: Deleter) -> None:
         """Give it the hands to work with."""
         self._writer, self._deleter = writer, deleter
 
+    def begin(self, everything: Iterable[tuple[Target, Json]]) -> None:
+        """Learn anew whom every object belongs to, and go on with the deletions that are under way."""
+        self._dependents.clear()
+        self._waiting.clear()
+        stored = list(everything)
+        for target, document in stored:
+            self._note(target, document)
+        for target, document in stored:
+            self._follow_up(target, document)
+
     def stored(self, target: Target, document: Json) -> None:
         """Note whom an object belongs to, and carry out what its own deletion asks for."""
-        metadata = document["metadata"]
-        for owner in metadata.get("ownerReferences", ()):
-            of_owner = self._dependents.setdefault(str(owner.get("uid")), {})
-            of_owner[target.served.storage_key, target.key] = target
-        if "deletionTimestamp" in metadata:
-            finalizers = metadata.get("finalizers", ())
-            if FOREGROUND in finalizers:
-                self._in_the_foreground(target, metadata["uid"])
-            elif ORPHAN in finalizers:
-                self._orphan(target, metadata["uid"])
+        self._note(target, document)
+        self._follow_up(target, document)
 
-    def removed(self, document: Json) -> None:
+    def removed(self, target: Target, document: Json) -> None:
         """Let the dependents of an object that is gone follow it, and owners that waited for it go on."""
         uid = document["metadata"]["uid"]
-        for dependent, its in self._living(uid):
-            self._follow(dependent, its, uid, DeleteOptions())
-        self._dependents.pop(uid, None)
         self._waiting.pop(uid, None)
         for owner in document["metadata"].get("ownerReferences", ()):
-            waiting = self._waiting.get(owner.get("uid"))
-            if waiting is not None:
-                self._in_the_foreground(waiting, owner["uid"])
+            its = self._dependents.get(str(owner.get("uid")), {})
+            its.pop((target.served.storage_key, target.key), None)
+            if owner.get("uid") in self._waiting:
+                self._do(partial(self._in_the_foreground, self._waiting[owner["uid"]], owner["uid"]))
+        if uid in self._dependents:
+            self._do(partial(self._after, uid))
+
+    def _note(self, target: Target, document: Json) -> None:
+        for owner in document["metadata"].get("ownerReferences", ()):
+            of_owner = self._dependents.setdefault(str(owner.get("uid")), {})
+            of_owner[target.served.storage_key, target.key] = target
+
+    def _follow_up(self, target: Target, document: Json) -> None:
+        metadata = document["metadata"]
+        if "deletionTimestamp" not in metadata:
+            return
+        finalizers = metadata.get("finalizers", ())
+        if FOREGROUND in finalizers:
+            self._waiting[metadata["uid"]] = target
+            self._do(partial(self._in_the_foreground, target, metadata["uid"]))
+        elif ORPHAN in finalizers:
+            self._do(partial(self._orphan, target, metadata["uid"]))
+
+    def _do(self, task: Callable[[], None]) -> None:
+        """Do a task after those before it; what a task leads to comes after them all."""
+        self._tasks.append(task)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._tasks:
+                self._tasks.popleft()()
+        finally:
+            self._busy = False
+            self._tasks.clear()
+
+    # -- the tasks ---------------------------------------------------------------------------------------
+
+    def _after(self, uid: str) -> None:
+        for dependent, its in list(self._living(uid)):
+            self._follow(dependent, its, uid, DeleteOptions())
+        self._dependents.pop(uid, None)
 
     def _in_the_foreground(self, target: Target, uid: str) -> None:
-        self._waiting[uid] = target
-        for dependent, its in self._living(uid):
+        if uid not in self._waiting:
+            return
+        for dependent, its in list(self._living(uid)):
             if "deletionTimestamp" not in its["metadata"]:
                 self._follow(dependent, its, uid, DeleteOptions(policy="Foreground"))
-        if not any(True for _ in self._living(uid)):
+        if all(self._owns(its["metadata"]["uid"], uid) for _, its in self._living(uid)):
+            self._waiting.pop(uid)
             self._drop_finalizer(target, FOREGROUND)
 
     def _follow(self, dependent: Target, its: Json, uid: str, options: DeleteOptions) -> None:
-        """Delete a dependent after its owner, unless somebody else owns it as well."""
+        """Delete a dependent after its owner, unless somebody else owns it as well, or it must not be deleted."""
         others = [ref for ref in its["metadata"].get("ownerReferences", ()) if ref.get("uid") != uid]
-        if any(map(self._exists, others)):
-            self._keep_owners(dependent, its, others)
-        else:
-            self._deleter.delete(dependent, options)
+        try:
+            if any(self._exists(owner, dependent.namespace) for owner in others):
+                self._keep_owners(dependent, its, others)
+            else:
+                self._deleter.delete(dependent, options)
+        except ApiError:
+            return  # such as a namespace that a cluster cannot be without; a real collector tries for ever
 
     def _orphan(self, target: Target, uid: str) -> None:
-        for dependent, its in self._living(uid):
+        for dependent, its in list(self._living(uid)):
             others = [ref for ref in its["metadata"].get("ownerReferences", ()) if ref.get("uid") != uid]
             self._keep_owners(dependent, its, others)
         self._drop_finalizer(target, ORPHAN)
@@ -87,38 +137,51 @@ class Collector:
     def _drop_finalizer(self, target: Target, finalizer: str) -> None:
         body = self._store.collection(target.served.storage_key).get(target.key)
         if body is None:
-            return  # the last dependent has taken it along
+            return
         document = loaded(body, target.served.type)
-        left = [each for each in document["metadata"].get("finalizers", ()) if each != finalizer]
-        document["metadata"]["finalizers"] = left
-        if left:
+        metadata = document["metadata"]
+        metadata["finalizers"] = [each for each in metadata.get("finalizers", ()) if each != finalizer]
+        held = metadata["finalizers"] or metadata.get("deletionGracePeriodSeconds")
+        if held or self._writer.lifecycle.holds(target):
             self._writer.store_document(target, document)
         else:
             self._writer.finish(target, document)
 
+    # -- who belongs to whom -----------------------------------------------------------------------------
+
     def _living(self, uid: str) -> Iterator[tuple[Target, Json]]:
         """Yield the dependents of an owner that are still there, and still name it."""
         for target in list(self._dependents.get(uid, {}).values()):
-            body = self._store.collection(target.served.storage_key).get(target.key)
-            document = loaded(body, target.served.type) if body is not None else None
+            document = self._present(target)
             owners = document["metadata"].get("ownerReferences", ()) if document is not None else ()
             if document is not None and any(owner.get("uid") == uid for owner in owners):
                 yield target, document
 
-    def _exists(self, owner: Json) -> bool:
-        found = self._owner(owner)
-        return found is not None and "deletionTimestamp" not in found[1]["metadata"]
+    def _present(self, target: Target) -> Json | None:
+        body = self._store.collection(target.served.storage_key).get(target.key)
+        return None if body is None else loaded(body, target.served.type)
 
-    def _owner(self, owner: Json) -> tuple[Target, Json] | None:
-        """Return the object that a reference means, in any namespace; None where it is not there."""
+    def _owns(self, owner: str, uid: str) -> bool:
+        """Return whether, through owners that wait themselves, one object belongs to another: a circle."""
+        seen, ahead = {uid}, [uid]
+        while ahead:
+            target = self._waiting.get(ahead.pop())
+            document = self._present(target) if target is not None else None
+            for reference in document["metadata"].get("ownerReferences", ()) if document is not None else ():
+                if reference.get("uid") == owner:
+                    return True
+                if reference.get("uid") not in seen:
+                    seen.add(reference.get("uid"))
+                    ahead.append(reference.get("uid"))
+        return False
+
+    def _exists(self, owner: Json, namespace: str) -> bool:
+        """Return whether a reference means an object that is there, and stays."""
         served = self._registry.of_kind(str(owner.get("apiVersion")), str(owner.get("kind")))
         if served is None:
-            return None
-        collection = self._store.collection(served.storage_key)
-        name, uid = str(owner.get("name")), owner.get("uid")
-        for key, body in collection.scan("", "", self._store.revision):
-            if key.rpartition("/")[2] == name:
-                document = loaded(body, served.type)
-                if document["metadata"]["uid"] == uid:
-                    return Target(served, document["metadata"].get("namespace", ""), name), document
-        return None
+            return False
+        target = Target(served, namespace if served.type.namespaced else "", str(owner.get("name")))
+        found = self._present(target)
+        if found is None or "deletionTimestamp" in found["metadata"]:
+            return False
+        return bool(found["metadata"]["uid"] == owner.get("uid"))

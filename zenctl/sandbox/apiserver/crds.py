@@ -17,7 +17,16 @@ from zenctl.core.objects import ResourceType
 from zenctl.sandbox.apiserver.causes import quoted
 from zenctl.sandbox.apiserver.columns import NAME, Object, PrinterColumn, dig
 from zenctl.sandbox.apiserver.crdrules import definition_causes
-from zenctl.sandbox.apiserver.crdtypes import Column, Condition, Definition, Names, Status, Version, read_definition
+from zenctl.sandbox.apiserver.crdtypes import (
+    Column,
+    Condition,
+    Definition,
+    Names,
+    Status,
+    Version,
+    read_definition,
+    without_nulls,
+)
 from zenctl.sandbox.apiserver.errors import Cause
 from zenctl.sandbox.apiserver.jsonpath import JsonPathError, compile_json_path
 from zenctl.sandbox.apiserver.kinds import FIELDS, FieldReader, Served, SubResource
@@ -70,13 +79,21 @@ def validate_crd(document: Document, old: Document | None = None) -> list[Cause]
 # -- serving ------------------------------------------------------------------------------------------
 
 
-def served_versions(document: Document) -> tuple[Served, ...]:
-    """Return what an accepted CRD makes the server serve: nothing before it is established."""
+def described_versions(document: Document) -> tuple[tuple[Served, bool], ...]:
+    """Return every version of an accepted CRD, and whether it is served; nothing before the CRD is established."""
     crd = _complete(read_definition(document))
     if not crd.status.is_true(_ESTABLISHED):
         return ()
-    declared = {version["name"]: version["schema"]["openAPIV3Schema"] for version in document["spec"]["versions"]}
-    return tuple(_served(crd, version, declared[version.name]) for version in crd.spec.versions if version.served)
+    declared = {
+        version["name"]: without_nulls(version["schema"]["openAPIV3Schema"])
+        for version in document["spec"]["versions"]
+    }
+    return tuple((_served(crd, version, declared[version.name]), version.served) for version in crd.spec.versions)
+
+
+def served_versions(document: Document) -> tuple[Served, ...]:
+    """Return what an accepted CRD makes the server serve."""
+    return tuple(served for served, is_served in described_versions(document) if is_served)
 
 
 def _served(crd: Definition, version: Version, schema: Document) -> Served:

@@ -193,7 +193,7 @@ def read_status(document: Mapping[str, Any]) -> Status:
 def _read(document: Mapping[str, Any], wanted: type[_Read]) -> _Read:
     kind = "CustomResourceDefinition"
     try:
-        return msgspec.convert(_without_nulls(document), wanted)
+        return msgspec.convert(without_nulls(document), wanted)
     except (msgspec.ValidationError, RecursionError) as error:
         raise bad_request(f'{kind} in version "v1" cannot be handled as a {kind}: {error}') from None
 
@@ -204,15 +204,16 @@ _BY_NAME = frozenset(("properties", "patternProperties", "definitions", "depende
 """Keywords of schemas whose keys are no keywords."""
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
+    """Return a CRD, or a schema in one, without what is null, which counts as absent."""
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
+        return [without_nulls(item) for item in value]
     if not isinstance(value, Mapping):
         return value
     kept: dict[str, Any] = {}
     for key, item in value.items():
         if key in _BY_NAME and isinstance(item, Mapping):
-            kept[key] = {name: _without_nulls(each) for name, each in item.items() if each is not None}
+            kept[key] = {name: without_nulls(each) for name, each in item.items() if each is not None}
         elif item is not None:
-            kept[key] = item if key in _VALUES else _without_nulls(item)
+            kept[key] = item if key in _VALUES else without_nulls(item)
     return kept

@@ -11,17 +11,22 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+import msgspec
+
 from zenctl.sandbox.apiserver import metadata as meta
 from zenctl.sandbox.apiserver.causes import invalid_value, not_supported
-from zenctl.sandbox.apiserver.errors import ApiError, bad_request, invalid
+from zenctl.sandbox.apiserver.errors import ApiError, invalid, plain_failure
 from zenctl.sandbox.apiserver.kinds import Served
 from zenctl.sandbox.apiserver.listing import number
 from zenctl.sandbox.apiserver.messages import Request
 from zenctl.sandbox.apiserver.objects import Json, loaded
+from zenctl.sandbox.apiserver.routes import truth
 from zenctl.sandbox.apiserver.writes import Target, Writer
 
 _ANSWERED_WITH_THE_OBJECT = frozenset({"/pods", "/services", "/serviceaccounts", "/persistentvolumeclaims"})
 _PODS, _GRACE_SECONDS = "/pods", 30
+_LONGEST_GRACE_SECONDS = 10 * 365 * 24 * 3600
+"""More than anybody waits, and less than a date can hold."""
 _POLICIES = ("Foreground", "Background", "Orphan")
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 _FINALIZERS = {"Foreground": FOREGROUND, "Orphan": ORPHAN}
@@ -39,34 +44,67 @@ class DeleteOptions(NamedTuple):
 
 def delete_options(request: Request, sent: object) -> DeleteOptions:
     """Read the options from a body, or from the query where there is none. Raises ApiError."""
-    given: dict[str, Any]
-    if sent is None:
-        given = {key: [value] if key == "dryRun" else value for key, value in request.query.items()}
-        given.pop("preconditions", None)
-    elif not isinstance(sent, dict) or sent.get("kind", "DeleteOptions") != "DeleteOptions":
-        raise bad_request(f"{request.path}: the body of a DELETE has to be DeleteOptions")
-    else:
-        given = sent
-    preconditions = given.get("preconditions") or {}
-    policy, orphan = given.get("propagationPolicy") or "", given.get("orphanDependents")
+    given = _from_query(request) if sent is None else _from_body(sent)
+    preconditions = given.preconditions or _Preconditions()
+    policy, orphan = given.propagation_policy, given.orphan_dependents
     causes = []
-    if policy and orphan is not None:
+    if policy is not None and orphan is not None:
         why = "orphanDependents and deletionPropagation cannot be both set"
         causes.append(invalid_value("propagationPolicy", policy, why))
-    if policy and policy not in _POLICIES:
+    if policy is not None and policy not in _POLICIES:
         causes.append(not_supported("propagationPolicy", policy, _POLICIES))
-    dry_run = given.get("dryRun") or []
-    if not isinstance(dry_run, list) or any(word != "All" for word in dry_run):
+    dry_run = given.dry_run or []
+    if any(word != "All" for word in dry_run):
         causes.append(not_supported("dryRun", dry_run, ["All"]))
     if causes:
         raise invalid("DeleteOptions", "meta.k8s.io", "", causes)
-    grace = given.get("gracePeriodSeconds")
+    grace_seconds = given.grace_period_seconds
+    if grace_seconds is not None and grace_seconds < 0:
+        grace_seconds = 1  # as a real server reads it
     return DeleteOptions(
-        str(preconditions.get("uid") or ""),
-        str(preconditions.get("resourceVersion") or ""),
+        preconditions.uid or "",
+        preconditions.resource_version or "",
         bool(dry_run),
-        policy or ("Orphan" if str(orphan).lower() == "true" else ""),
-        None if grace is None else number("gracePeriodSeconds", str(grace)),
+        policy or ("Orphan" if orphan else ""),
+        grace_seconds,
+    )
+
+
+class _Preconditions(msgspec.Struct, frozen=True, rename="camel"):
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+class _Given(msgspec.Struct, frozen=True, rename="camel"):
+    """DeleteOptions as they are sent."""
+
+    kind: str | None = None
+    dry_run: list[str | None] | None = None
+    preconditions: _Preconditions | None = None
+    propagation_policy: str | None = None
+    orphan_dependents: bool | None = None
+    grace_period_seconds: int | None = None
+
+
+def _from_body(sent: object) -> _Given:
+    """Read a body. Raises ApiError 500 for what is no DeleteOptions: a real server did not foresee it."""
+    try:
+        given = msgspec.convert(sent, _Given)
+    except msgspec.ValidationError as error:
+        raise plain_failure(f"v1.DeleteOptions: {error}") from None
+    if given.kind not in (None, "", "DeleteOptions"):
+        raise plain_failure(f'no kind "{given.kind}" is registered for version "meta.k8s.io/v1"')
+    return given
+
+
+def _from_query(request: Request) -> _Given:
+    query = request.query
+    grace, orphan = query.get("gracePeriodSeconds"), query.get("orphanDependents")
+    return _Given(
+        dry_run=[query["dryRun"]] if "dryRun" in query else None,
+        propagation_policy=query.get("propagationPolicy"),
+        orphan_dependents=None if orphan is None else truth(orphan),
+        grace_period_seconds=number("gracePeriodSeconds", grace) if grace else None,
     )
 
 
@@ -88,10 +126,14 @@ class Deleter:
     def delete_all(self, served: Served, bodies: Iterable[bytes], options: DeleteOptions) -> None:
         """Delete every object whose body is given, or mark it as going. Raises ApiError at the first that may not."""
         for body in bodies:
-            old = loaded(body, served.type)
-            metadata = old["metadata"]
-            _check(served, metadata, options)
-            self._remove(Target(served, metadata.get("namespace", ""), metadata["name"]), old, options)
+            listed = loaded(body, served.type)["metadata"]
+            target = Target(served, listed.get("namespace", ""), listed["name"])
+            there = self._writer.store.collection(served.storage_key).get(target.key)
+            old = loaded(there, served.type) if there is not None else None
+            if old is None or old["metadata"]["uid"] != listed["uid"]:
+                continue  # an owner took it along
+            _check(served, old["metadata"], options)
+            self._remove(target, old, options)
 
     def _remove(self, target: Target, old: Json, options: DeleteOptions) -> Json | None:
         """Delete an object, or mark it where something holds it; return what is still there."""
@@ -130,7 +172,8 @@ def _grace_seconds(target: Target, old: Json, options: DeleteOptions) -> int | N
     if (old.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return None
     asked = options.grace_seconds
-    return int(spec.get("terminationGracePeriodSeconds", _GRACE_SECONDS)) if asked is None else asked
+    seconds = int(spec.get("terminationGracePeriodSeconds", _GRACE_SECONDS)) if asked is None else asked
+    return min(seconds, _LONGEST_GRACE_SECONDS)
 
 
 def _with_finalizer(metadata: Json, policy: str) -> Json:

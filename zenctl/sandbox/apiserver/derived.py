@@ -24,6 +24,8 @@ _TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "batch/cronjobs": ("spec", "jobTemplate", "spec", "template", "spec"),
 }
 """Where kinds keep the specification of pods."""
+_WITH_METADATA = ("template", "jobTemplate")
+"""What has metadata of its own, and there, as Go writes it, a time that it never gets."""
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 _NOT_READY, _UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 _TOLERATED_SECONDS = 300
@@ -38,9 +40,13 @@ def derive(storage_key: str, document: Json, *, creating: bool) -> None:
     ``creating`` adds what only a create does: what admission adds to pods, the selector of a job. Fields of a wrong
     type are left for validation to refuse.
     """
-    spec = dig(document, *_TEMPLATES.get(storage_key, ("",)))
+    path = _TEMPLATES.get(storage_key, ("",))
+    spec = dig(document, *path)
     if isinstance(spec, dict):
         _pod_spec(spec)
+    for depth, step in enumerate(path):
+        if step in _WITH_METADATA:
+            _made(_part(document, *path[: depth + 1]), "metadata").setdefault("creationTimestamp", None)
     rule = _RULES.get(storage_key)
     if rule is not None:
         rule(document, creating)

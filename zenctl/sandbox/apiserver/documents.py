@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
@@ -53,13 +54,15 @@ def decode_any(body: bytes, kind: str) -> Any:
     """Return the JSON in a body. Raises ApiError 400."""
     try:
         return _decode_json(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise _unrecognized(body, kind, _why_no_json(body)) from None
 
 
 def _number(text: str) -> float:
     """Return a fraction in JSON; 5.0 is the integer 5, which a server makes of it when it writes it."""
     number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is out of range")
     return int(number) if number.is_integer() and abs(number) < _LARGEST_PLAIN else number
 
 
@@ -72,7 +75,7 @@ def _like_json(value: object) -> Any:
     """Return a value from YAML as its JSON would be read. Raises ApiError 400."""
     try:
         return _decode_json(msgspec.json.encode(value))
-    except (msgspec.MsgspecError, TypeError, RecursionError) as error:
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
         raise bad_request(f"error converting YAML to JSON: {error}") from None
 
 
@@ -104,7 +107,7 @@ def _why_no_json(body: bytes) -> str:
         return f"invalid character {error.doc[error.pos]!r} {where}"
     except (ValueError, RecursionError) as error:
         return str(error)
-    return "it is not UTF-8"
+    return "it is not UTF-8, or holds a number that is out of range"
 
 
 def media_type(request: Request) -> str:
@@ -179,8 +182,12 @@ def not_acceptable(accepted: str) -> ApiError:
 
 
 def as_yaml(body: bytes) -> bytes:
-    """Return a JSON answer as YAML."""
-    return yaml.dump(msgspec.json.decode(body), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True).encode()
+    """Return a JSON answer as YAML. Raises ApiError 406 for one that is nested too deeply for that."""
+    try:
+        document = msgspec.json.decode(body)
+        return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True).encode()
+    except RecursionError:
+        raise not_acceptable(JSON) from None
 
 
 def indented(body: bytes) -> bytes:

@@ -43,7 +43,7 @@ def _types(schema: Schema, metadata: Schema) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     for word, below in _below(schema, lambda sub: _types(sub, metadata)).items():
         if word == "properties":
-            found[word] = {name: sub for name, sub in below.items() if sub is not None}
+            found[word] = {name: sub for name, sub in (below or {}).items() if sub is not None}
         elif word in ("items", "additionalProperties") and isinstance(below, dict):
             found[word] = below
     if schema.get(EMBEDDED) is True:

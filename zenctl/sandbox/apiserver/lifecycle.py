@@ -6,13 +6,15 @@ controllers do is done at all: no pods for a Deployment, no scheduling, no servi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from zenctl.access.aggregate import aggregate
 from zenctl.access.identity import User
 from zenctl.sandbox.apiserver.authorization import GROUP, Authorizer, written
 from zenctl.sandbox.apiserver.collector import Collector
 from zenctl.sandbox.apiserver.crds import (
+    described_versions,
     established_status,
-    served_versions,
     taken_names,
     validate_crd,
     with_defaults,
@@ -28,6 +30,7 @@ from zenctl.sandbox.apiserver.writes import Lifecycle, Target, Writer
 NAMESPACES, CRDS = "/namespaces", "apiextensions.k8s.io/customresourcedefinitions"
 CLUSTER_ROLES = "rbac.authorization.k8s.io/clusterroles"
 _UNDELETABLE = frozenset({"default", "kube-public", "kube-system"})
+_OWN_FINALIZER = "kubernetes"
 _CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 
 
@@ -64,6 +67,11 @@ class Controllers(Lifecycle):
         if old is None and not target.served.builtin:
             self._require_living_crd(target)
 
+    def creating_by_update(self, target: Target, user: User | None) -> None:
+        """Ask for the right to create as well."""
+        if user is not None:
+            self._authorizer.require_create(user, target.served, target.namespace, target.name)
+
     def removing(self, target: Target, old: Json) -> None:
         """Refuse to delete the namespaces that a cluster cannot be without, or a second time."""
         if target.served.storage_key != NAMESPACES:
@@ -82,7 +90,7 @@ class Controllers(Lifecycle):
         """Show that a namespace is going, and hold a CRD until its objects have gone."""
         key = target.served.storage_key
         if key == NAMESPACES:
-            document["status"] = {**document.get("status", {}), "phase": "Terminating"}
+            document["status"] = {**(document.get("status") or {}), "phase": "Terminating"}
         elif key == CRDS:
             finalizers = document["metadata"].get("finalizers", [])
             document["metadata"]["finalizers"] = [*(f for f in finalizers if f != _CLEANUP), _CLEANUP]
@@ -151,7 +159,7 @@ class Controllers(Lifecycle):
             self._registry.set_custom(target.name, ())
         elif key == CLUSTER_ROLES:
             self._aggregate()
-        self._collector.removed(document)
+        self._collector.removed(target, document)
         if target.namespace:
             self._finish(Target(self._namespaces, "", target.namespace))
         if not target.served.builtin:
@@ -159,7 +167,7 @@ class Controllers(Lifecycle):
 
     def _serve(self, crd: str, document: Json) -> None:
         before = [served.schema for served in self._registry.of_crd(crd)]
-        self._registry.set_custom(crd, served_versions(document))
+        self._registry.set_custom(crd, described_versions(document))
         if before and [served.schema for served in self._registry.of_crd(crd)] != before:
             self._fill_in_defaults(crd)
 
@@ -171,9 +179,19 @@ class Controllers(Lifecycle):
             self._store.collection(versions[0].storage_key).rewrite(lambda body: stored(default(loaded(body, of))))
 
     def serve_stored(self) -> None:
-        """Serve what the stored CRDs describe, once the store has been filled from elsewhere."""
+        """Begin anew with what is stored, once the store has been filled from elsewhere."""
+        self._registry.clear_custom()
+        self._authorizer.forget()
         for document in self._documents(self._crds):
-            self._registry.set_custom(document["metadata"]["name"], served_versions(document))
+            self._registry.set_custom(document["metadata"]["name"], described_versions(document))
+        self._collector.begin(self._everything())
+
+    def _everything(self) -> Iterator[tuple[Target, Json]]:
+        """Yield every stored object."""
+        for served in self._registry.stored_kinds():
+            for document in self._documents(served):
+                metadata = document["metadata"]
+                yield Target(served, metadata.get("namespace", ""), metadata["name"]), document
 
     def _empty_namespace(self, name: str) -> None:
         for served in self._registry.namespaced():
@@ -195,17 +213,18 @@ class Controllers(Lifecycle):
         if "deletionTimestamp" not in metadata or self._left_in(holder):
             return
         metadata["finalizers"] = [each for each in metadata.get("finalizers", ()) if each != _CLEANUP]
-        if not metadata["finalizers"]:
+        others = [each for each in _spec_finalizers(document) if each != _OWN_FINALIZER]
+        if not metadata["finalizers"] and not others:
             self._writer.finish(holder, document)
+        elif holder.served is self._namespaces and others != _spec_finalizers(document):
+            document["spec"]["finalizers"] = others
+            self._writer.store_document(holder, document)
 
     def _left_in(self, holder: Target) -> bool:
-        revision = self._store.revision
         if holder.served is self._crds:
             return any(self._store.collection(s.storage_key).live for s in self._registry.of_crd(holder.name))
-        prefix = f"{holder.name}/"
         return any(
-            self._store.collection(served.storage_key).count("", prefix, revision)
-            for served in self._registry.namespaced()
+            self._store.collection(served.storage_key).live_in(holder.name) for served in self._registry.namespaced()
         )
 
     def _aggregate(self) -> None:
@@ -228,4 +247,9 @@ class Controllers(Lifecycle):
 
 def _complete_namespace(document: Json) -> None:
     phase = "Terminating" if "deletionTimestamp" in document["metadata"] else "Active"
-    document["status"] = {**document.get("status", {}), "phase": phase}
+    document["status"] = {**(document.get("status") or {}), "phase": phase}
+
+
+def _spec_finalizers(document: Json) -> list[str]:
+    """Return what holds a namespace beside the finalizers in its metadata."""
+    return list((document.get("spec") or {}).get("finalizers") or ())

@@ -19,6 +19,7 @@ from zenctl.sandbox.apiserver.selection import Selection
 from zenctl.sandbox.apiserver.store import Store
 
 _TOKEN_VERSION = "meta.k8s.io/v1"  # noqa: S105 - the token of a page is no secret
+_MOST_DIGITS = 20
 _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 
 
@@ -86,10 +87,12 @@ def number(name: str, text: str) -> int:
     """Read a parameter that is a whole number; 0 where it is absent. Raises ApiError 400."""
     if not text:
         return 0
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax (parameter {name})') from None
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax (parameter {name})')
+    if len(digits) > _MOST_DIGITS or not -(1 << 63) <= int(text) < 1 << 63:
+        raise bad_request(f'strconv.ParseInt: parsing "{text[:32]}": value out of range (parameter {name})')
+    return int(text)
 
 
 def revision_of(text: str) -> int:
@@ -99,6 +102,9 @@ def revision_of(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
         raise plain_failure(f'resourceVersion: Invalid value: "{text}": {why}')
+    if len(text) > _MOST_DIGITS or int(text) >= 1 << 64:
+        why = f'strconv.ParseUint: parsing "{text[:32]}": value out of range'
+        raise plain_failure(f'resourceVersion: Invalid value: "{text[:32]}": {why}')
     return int(text)
 
 

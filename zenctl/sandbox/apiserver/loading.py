@@ -11,7 +11,7 @@ from typing import NamedTuple
 from zenctl.sandbox.apiserver import metadata as meta
 from zenctl.sandbox.apiserver.errors import ApiError, bad_request
 from zenctl.sandbox.apiserver.lifecycle import NAMESPACES
-from zenctl.sandbox.apiserver.objects import Json
+from zenctl.sandbox.apiserver.objects import Json, loaded
 from zenctl.sandbox.apiserver.registry import Registry
 from zenctl.sandbox.apiserver.writes import Target, Writer
 
@@ -57,8 +57,17 @@ class Loader:
             self._ensure_namespace(namespace)
         given.pop("resourceVersion", None)
         begun = meta.begin(given, served, namespace, self._writer.clock(), self._writer.random)
+        begun.update(self._who(target))
         begun.update({key: given[key] for key in _KEPT if key in given})
         self._writer.place(target, {**sent, "metadata": begun})
+
+    def _who(self, target: Target) -> Json:
+        """Return who an object of this name is already: loading it again makes no other one of it."""
+        body = self._writer.store.collection(target.served.storage_key).get(target.key)
+        if body is None:
+            return {}
+        metadata = loaded(body, target.served.type)["metadata"]
+        return {key: metadata[key] for key in ("uid", "creationTimestamp", "generation") if key in metadata}
 
     def _ensure_namespace(self, name: str) -> None:
         if self._writer.store.collection(NAMESPACES).get(name) is None:

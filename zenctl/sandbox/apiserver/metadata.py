@@ -39,6 +39,9 @@ def known(metadata: object, kind: str, version: str) -> Json:
     for key, value in found.items():
         if not _is_of_type(key, value):
             raise bad_request(f"{cannot}metadata.{key} is of the wrong type")
+    for key in ("labels", "annotations"):
+        if key in found:  # null is the empty text to Go
+            found[key] = {name: text or "" for name, text in found[key].items()}
     return {key: value for key, value in found.items() if value not in ("", {}, [])}
 
 

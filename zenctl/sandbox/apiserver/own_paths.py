@@ -54,6 +54,8 @@ class OwnPaths:
 
     def answer(self, request: Request) -> Response:
         """Answer one request. Raises ApiError."""
+        if "//" in request.path:
+            raise no_such_page()
         path = request.path.rstrip("/") or "/"
         if path.startswith(OWN):
             own = self._own.get((request.method, path.removeprefix(OWN)))
@@ -117,7 +119,7 @@ class OwnPaths:
         """Take objects, one JSON document a line."""
         try:
             documents = [msgspec.json.decode(line) for line in request.body.splitlines() if line.strip()]
-        except msgspec.DecodeError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"not one JSON document a line: {error}") from None
         loaded, refused = self._loader.load(documents)
         counts = Counter(str(each.get("kind")) for each in documents if isinstance(each, dict))

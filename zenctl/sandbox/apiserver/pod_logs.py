@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from zenctl.sandbox.apiserver.errors import ApiError, bad_request
+from zenctl.sandbox.apiserver.causes import invalid_value
+from zenctl.sandbox.apiserver.errors import ApiError, bad_request, invalid
 from zenctl.sandbox.apiserver.listing import number
 from zenctl.sandbox.apiserver.objects import Json
 from zenctl.sandbox.apiserver.routes import truth
@@ -34,6 +35,10 @@ class PodLogs:
     def put(self, key: LogKey, text: bytes) -> None:
         """Keep a log in place of what was there."""
         self._texts[key] = text
+
+    def clear(self) -> None:
+        """Forget every log."""
+        self._texts.clear()
 
     def items(self) -> list[tuple[LogKey, bytes]]:
         """Return everything that was loaded."""
@@ -63,17 +68,27 @@ class PodLogs:
 def _cut(text: bytes, query: Mapping[str, str]) -> bytes:
     if "tailLines" in query:
         lines = text.splitlines(keepends=True)
-        wanted = number("tailLines", query["tailLines"])
+        wanted = _natural("tailLines", query["tailLines"])
         text = b"".join(lines[len(lines) - wanted :] if wanted < len(lines) else lines) if wanted else b""
     if "limitBytes" in query:
-        text = text[: number("limitBytes", query["limitBytes"])]
+        text = text[: _natural("limitBytes", query["limitBytes"])]
     return text
+
+
+def _natural(name: str, text: str) -> int:
+    found = number(name, text)
+    if found < 0:
+        raise invalid("PodLogOptions", "", "", [invalid_value(name, found, "must be greater than or equal to 0")])
+    return found
 
 
 def _container(pod: Json, asked: str) -> str:
     spec = pod.get("spec", {})
     groups = ("containers", "initContainers", "ephemeralContainers")
-    names = {group: [str(each.get("name")) for each in spec.get(group) or ()] for group in groups}
+    names = {
+        group: [str(each.get("name")) for each in spec.get(group) or () if isinstance(each, Mapping)]
+        for group in groups
+    }
     everyone = [name for group in groups for name in names[group]]
     name = pod["metadata"]["name"]
     if asked:

@@ -53,7 +53,7 @@ class _Table(msgspec.Struct, frozen=True):
     messages: dict[str, dict[int, str]]
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
     """One field of a message."""
 
     name: str
@@ -130,14 +130,30 @@ def _table() -> _Table:
     return msgspec.json.decode(text, type=_Table)
 
 
+def message_of_kind(api_version: str, kind: str) -> str:
+    """Return the name of a kind's message; "" for a kind that has none."""
+    return _table().kinds.get(f"{api_version} {kind}", "")
+
+
 @cache
-def _fields(message: str) -> Mapping[int, _Field]:
+def json_fields(message: str) -> Mapping[str, Field]:
+    """Return the fields that the JSON of a message has, by their names; none where its JSON is no object of them."""
+    if message in _FORMS or message not in _table().messages:
+        return {}
+    found: dict[str, Field] = {}
+    for field in _fields(message).values():
+        found |= json_fields(field.type) if field.name == _SPREAD else {field.name: field}
+    return found
+
+
+@cache
+def _fields(message: str) -> Mapping[int, Field]:
     return {number: _field(text) for number, text in _table().messages[message].items()}
 
 
-def _field(text: str) -> _Field:
+def _field(text: str) -> Field:
     name, _, shape = text.partition(" ")
-    return _Field(name, shape.strip("[]{}?"), shape[0] == "[", shape[0] == "{", shape[-1] == "?")
+    return Field(name, shape.strip("[]{}?"), shape[0] == "[", shape[0] == "{", shape[-1] == "?")
 
 
 # -- messages --------------------------------------------------------------------------------------------
@@ -157,7 +173,7 @@ def _message(name: str, data: memoryview, depth: int, known: Json | None = None)
     return found
 
 
-def _put(found: Json, field: _Field, value: _Value, depth: int) -> None:
+def _put(found: Json, field: Field, value: _Value, depth: int) -> None:
     """Add a field to those of its message; one that comes twice is merged, as protobuf demands."""
     if field.name == _SPREAD:
         _message(field.type, _checked(value, _LENGTH).data, depth + 1, found)
@@ -185,7 +201,7 @@ def _items(kind: str, value: _Value, depth: int) -> Iterator[Any]:
         yield _read(kind, value._replace(wire=_VARINT, varint=number), depth)
 
 
-def _entry(field: _Field, value: _Value, depth: int) -> tuple[str, Any]:
+def _entry(field: Field, value: _Value, depth: int) -> tuple[str, Any]:
     """Return key and value of a map's entry; what is absent is zero."""
     name = f"an entry of {value.message}.{field.name}"
     key, item = _Value(name, 1, _LENGTH), _Value(name, 2, _WIRES.get(field.type, _LENGTH))

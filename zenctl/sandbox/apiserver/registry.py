@@ -16,7 +16,9 @@ from zenctl.sandbox.apiserver.canonical import compile_canonical
 from zenctl.sandbox.apiserver.embedded import embedded_causes, embeds, types_of_metadata, with_metadata
 from zenctl.sandbox.apiserver.errors import Cause
 from zenctl.sandbox.apiserver.kinds import BUILT_IN, Served
+from zenctl.sandbox.apiserver.protobuf import message_of_kind
 from zenctl.sandbox.apiserver.types import DEFINITIONS, OBJECT_META, REF, reference
+from zenctl.sandbox.apiserver.zeros import Zeros, compile_zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Shape:
     """What a schema does to objects, compiled."""
 
     prune: Callable[[Any], tuple[Any, list[str]]]
+    zeros: Zeros
+    """Leaves out, in place, what is empty in what was sent of a built-in kind, and makes zeros of nulls in lists."""
     default: Callable[[Any], Any]
     canonical: Callable[[Any], Any]
     """Brings a built-in kind's values into the form that a server keeps; raises canonical.Unreadable."""
@@ -40,7 +44,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._built_in = {_address(served): served for served in BUILT_IN}
-        self._custom: dict[str, tuple[Served, ...]] = {}
+        self._custom: dict[str, tuple[tuple[Served, bool], ...]] = {}
         self._all: dict[tuple[str, str, str], Served] = dict(self._built_in)
         self._shapes: dict[int, tuple[Served, Shape]] = {}
         self.generation = 0
@@ -72,28 +76,41 @@ class Registry:
         return self._built_in[group, version, resource]
 
     def of_crd(self, crd: str) -> tuple[Served, ...]:
-        """Return the versions that a CRD serves."""
-        return self._custom.get(crd, ())
+        """Return the versions that a CRD describes, served or not."""
+        return tuple(served for served, _ in self._custom.get(crd, ()))
 
     def everything(self) -> Iterable[Served]:
         """Return all that is served."""
         return self._all.values()
 
-    def namespaced(self) -> list[Served]:
-        """Return one version of each resource whose objects live in namespaces and are written."""
-        seen = {s.storage_key: s for s in self._all.values() if s.type.namespaced and not s.virtual and not s.loaded}
-        return list(seen.values())
+    def stored_kinds(self) -> list[Served]:
+        """Return one version of each resource that can have objects, served or not."""
+        described = [each for versions in self._custom.values() for each, _ in versions]
+        kinds = [*described, *(each for each in self._built_in.values() if not each.virtual)]
+        return list({each.storage_key: each for each in kinds}.values())
 
-    def set_custom(self, crd: str, served: Iterable[Served]) -> None:
-        """Serve what a CRD describes, in place of what it described before."""
-        described = tuple(served)
-        if described:
-            self._custom[crd] = described
+    def namespaced(self) -> list[Served]:
+        """Return one version of each resource whose objects live in namespaces."""
+        return [served for served in self.stored_kinds() if served.type.namespaced]
+
+    def set_custom(self, crd: str, described: Iterable[tuple[Served, bool]]) -> None:
+        """Serve what a CRD describes, in place of what it described before; False is a version not to be served."""
+        versions = tuple(described)
+        if versions:
+            self._custom[crd] = versions
         else:
             self._custom.pop(crd, None)
-        custom = {_address(each): each for many in self._custom.values() for each in many}
-        self._all = {**custom, **self._built_in}
-        alive = {id(each) for each in self._all.values()}
+        self._renew()
+
+    def clear_custom(self) -> None:
+        """Serve the built-in kinds alone."""
+        self._custom.clear()
+        self._renew()
+
+    def _renew(self) -> None:
+        described = [each for versions in self._custom.values() for each in versions]
+        self._all = {**{_address(each): each for each, served in described if served}, **self._built_in}
+        alive = {id(each) for each in self._all.values()} | {id(each) for each, _ in described}
         self._shapes = {key: shape for key, shape in self._shapes.items() if key in alive}
         self.generation += 1
 
@@ -109,7 +126,8 @@ def _built_in(served: Served) -> Shape:
     schema = inlined(served.schema, served.definitions)
     types, problems = compile_validation(_as_sent(schema), root=False), compile_validation(schema, root=False)
     canonical = _as_it_is if served.loaded else compile_canonical(schema)
-    return Shape(compile_pruning(schema), compile_defaulting(schema), canonical, types, problems, _nothing)
+    zeros = compile_zeros(schema, message_of_kind(served.type.api_version, served.type.kind))
+    return Shape(compile_pruning(schema), zeros, compile_defaulting(schema), canonical, types, problems, _nothing)
 
 
 def _as_sent(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +147,8 @@ def _custom(served: Served) -> Shape:
     types = compile_validation(types_of_metadata(served.schema, metadata), root=False)
     problems = compile_validation(served.schema, filled=True)
     embedded = partial(embedded_causes, served.schema) if embeds(served.schema) else _nothing
-    return Shape(compile_pruning(schema), compile_defaulting(schema), _as_it_is, types, problems, embedded)
+    prune, default = compile_pruning(schema), compile_defaulting(schema)
+    return Shape(prune, _as_it_is, default, _as_it_is, types, problems, embedded)
 
 
 def _as_it_is(value: Any) -> Any:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 from zenctl.access.identity import User
 from zenctl.sandbox.apiserver.answers import Presenter
+from zenctl.sandbox.apiserver.causes import too_long
+from zenctl.sandbox.apiserver.decoding import require_decodable
 from zenctl.sandbox.apiserver.deletes import Deleter, delete_options
 from zenctl.sandbox.apiserver.documents import (
     body_document,
@@ -42,11 +44,13 @@ from zenctl.sandbox.apiserver.routes import Route, truth
 from zenctl.sandbox.apiserver.selection import Selection, selection
 from zenctl.sandbox.apiserver.state import State
 from zenctl.sandbox.apiserver.tables import included
+from zenctl.sandbox.apiserver.typemeta import check_type
 from zenctl.sandbox.apiserver.watch import Watch, WatchOptions
 from zenctl.sandbox.apiserver.writes import Manner, Target, Writer, Written
 
 MERGE_PATCH, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_LONGEST_MANAGER_BYTES = 128
 
 
 class Resources:
@@ -186,7 +190,10 @@ class Resources:
     def _review(self, served: Served, asked: Route, request: Request, user: User) -> Response:
         if asked.verb != "create" or (served.type.namespaced and not asked.namespace):
             raise method_not_allowed()
-        sent, _ = body_document(request)
+        _manner(asked.verb, request.query, user)
+        sent, _ = body_document(request, served.type.kind)
+        check_type(served, sent, patched=False)
+        require_decodable(served, self._state.registry.shape(served).types(sent))
         return json_response(201, answer(served, asked.namespace, sent, user, self._state.authorizer))
 
 
@@ -230,6 +237,9 @@ def _manner(verb: str, query: Mapping[str, str], user: User) -> Manner:
                 "FieldValueNotSupported",
             )
         )
+    manager = query.get("fieldManager", "")
+    if len(manager.encode()) > _LONGEST_MANAGER_BYTES:
+        causes.append(too_long("fieldManager", _LONGEST_MANAGER_BYTES))
     if causes:
         raise invalid(f"{verb.capitalize()}Options", "meta.k8s.io", "", causes)
     return Manner(dry_run=bool(dry_run), strict=validation == "Strict", user=user)

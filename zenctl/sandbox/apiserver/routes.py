@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from zenctl.sandbox.apiserver.messages import Request
 
-_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get", "HEAD": "get"}
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get"}
+_NO_VERB = "none"
+"""Of a method that is not served; authorization knows no such verb but as ``*``."""
 _NAMESPACE_PARTS = ("status", "finalize")
 
 
@@ -48,6 +50,8 @@ def asks_for_watch(query: Mapping[str, str]) -> bool:
 
 def route(request: Request) -> Route:
     """Read what a request is about."""
+    if "//" in request.path:  # which nobody serves, and which must not be authorized as something else
+        return Route(request.method.lower(), request.path)
     parts = [part for part in request.path.split("/") if part]
     if parts[:1] == ["api"] and len(parts) >= 3:
         return _objects(request, "", parts[1], parts[2:])
@@ -69,7 +73,7 @@ def _objects(request: Request, group: str, version: str, parts: list[str]) -> Ro
     if not name:
         # A collection that a field selector narrows to one name is authorized by that name.
         name_asked = _only_name(query.get("fieldSelector", ""))
-    verb = _VERBS.get(request.method, request.method.lower())
+    verb = _VERBS.get(request.method, _NO_VERB)
     if not name and verb == "get":
         verb = "watch" if asks_for_watch(query) else "list"
     elif not name and verb == "delete":

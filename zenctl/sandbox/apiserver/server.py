@@ -16,6 +16,7 @@ from random import Random
 from msgspec import Raw
 
 from zenctl.access.identity import User
+from zenctl.core.text import printable
 from zenctl.sandbox.apiserver.authentication import Tokens, impersonation
 from zenctl.sandbox.apiserver.authorization import Authorizer, attributes_of
 from zenctl.sandbox.apiserver.bootstrap import first_objects
@@ -86,14 +87,16 @@ class ApiServer:
             if not asked.path.startswith(OWN):
                 verdict = self.faults.judge(asked, lambda: expired_token(request.query))
             try:
-                response = self._answer(asked, request, verdict)
+                response = _as_wanted(self._answer(asked, request, verdict), request)
             except PlainPage as error:
                 response = Response(error.code, error.message.encode(), "text/plain; charset=utf-8")
             except ApiError as error:
                 response = replace(json_response(error.code, error.document()), headers=error.headers)
+            except Exception as error:  # noqa: BLE001 - the edge: what nobody foresaw is a bug of ours, and says so
+                response = _bug(error)
             now = self._state.clock() + verdict.skew
             headers = (("Date", format_datetime(now.astimezone(UTC), usegmt=True)), _UNCACHED, *response.headers)
-            return replace(_as_wanted(response, request), headers=headers, mishap=verdict.mishap)
+            return replace(response, headers=headers, mishap=verdict.mishap)
 
     def call(self, method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes) -> Response:
         """Answer a request that comes as a call: its method, target, header lines and body."""
@@ -157,6 +160,7 @@ class ApiServer:
         head, lines = unpacked(data)
         objects = []
         with self._state.lock:
+            self._state.logs.clear()
             for line in lines:
                 if line.log is not None:
                     self._state.logs.put(LogKey(*line.log), text_of(line))
@@ -166,6 +170,16 @@ class ApiServer:
             # The seed began anew, and what it gave before is in there already.
             self._state.random.seed(f"{self._options.seed}/{head.revision}")
             self._controllers.serve_stored()
+
+
+def _bug(error: Exception) -> Response:
+    """Return a Status for an error that has no business here, with the place that it is from."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" ({place.tb_frame.f_code.co_name}, line {place.tb_lineno})" if place is not None else ""
+    message = f"Internal error occurred: a bug of the sandbox: {type(error).__name__}: {printable(str(error))}{where}"
+    return json_response(500, ApiError(500, "InternalError", message).document())
 
 
 def _as_wanted(response: Response, request: Request) -> Response:

@@ -8,6 +8,7 @@ an index into it. Bodies are bytes that the store never reads: an object's JSON 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
@@ -52,7 +53,8 @@ class Collection:
         self.live = 0
         self._keys: list[str] = []
         self._now: dict[str, Version] = {}
-        self._older: dict[str, list[Version]] = {}
+        self._older: dict[str, deque[Version]] = {}
+        self._live_in: Counter[str] = Counter()
 
     def get(self, key: str) -> bytes | None:
         """Return the newest body of an object; None where there is none."""
@@ -97,11 +99,19 @@ class Collection:
         if before is None:
             insort(self._keys, key)
         else:
-            self._older.setdefault(key, []).append(before)
+            self._older.setdefault(key, deque()).append(before)
         existed = before is not None and before.body is not None
-        self.live += (version.body is not None) - existed
+        more = (version.body is not None) - existed
+        self.live += more
+        namespace, slash, _ = key.partition("/")
+        if more and slash:
+            self._live_in[namespace] += more
         self._now[key] = version
         self.changed = version.revision
+
+    def live_in(self, namespace: str) -> int:
+        """Return how many objects a namespace has now."""
+        return self._live_in[namespace]
 
     def rewrite(self, change: Callable[[bytes], bytes]) -> None:
         """Change the newest body of every object where it stands: no revision, and no news of it."""
@@ -111,9 +121,11 @@ class Collection:
 
     def forget(self, key: str, revision: int) -> None:
         """Forget what nobody can ask for any more once history begins at this revision."""
-        older = [version for version in self._older.pop(key, ()) if version.revision >= revision]
-        if older:
-            self._older[key] = older
+        older = self._older.get(key)
+        while older and older[0].revision < revision:
+            older.popleft()
+        if older is not None and not older:
+            del self._older[key]
         now = self._now.get(key)
         if now is not None and now.body is None and now.revision <= revision and not older:
             del self._now[key]
@@ -123,14 +135,22 @@ class Collection:
 class Store:
     """All collections under one counter."""
 
-    def __init__(self, *, history_seconds: float = 300.0, most_changes: int = 200_000) -> None:
+    def __init__(
+        self,
+        *,
+        history_seconds: float = 300.0,
+        most_changes: int = 200_000,
+        most_bytes: int = 1 << 30,
+    ) -> None:
         self.revision = 1
         self.compacted = 0
         """History begins behind this revision: reads below it, and watches from below it, have expired."""
         self._collections: dict[str, Collection] = {}
         self._log: list[Change] = []
         self._history_seconds = history_seconds
-        self._most_changes = most_changes
+        self._most_changes, self._most_bytes = most_changes, most_bytes
+        self._log_bytes = 0
+        """Size of the bodies in the log; those of present objects count too."""
         self._listeners: dict[int, Callable[[Change], None]] = {}
 
     def collection(self, name: str) -> Collection:
@@ -168,6 +188,7 @@ class Store:
         self.collection(collection).put(key, version)
         change = Change(version.revision, collection, key, *told, now_seconds)
         self._log.append(change)
+        self._log_bytes += len(change.body)
         self._expire(now_seconds)
         for hear in tuple(self._listeners.values()):
             hear(change)
@@ -197,8 +218,8 @@ class Store:
 
     def _expire(self, now_seconds: float) -> None:
         """Compact what is too old or too much; in large steps, since the log is a list."""
-        if len(self._log) > self._most_changes:
-            self._drop(len(self._log) - self._most_changes // 2)
+        if len(self._log) > self._most_changes or self._log_bytes > self._most_bytes:
+            self._drop(max(1, len(self._log) // 2))
         oldest = now_seconds - self._history_seconds
         if self._log[0].at_seconds < oldest - self._history_seconds / 10:
             self._drop(next((i for i, change in enumerate(self._log) if change.at_seconds >= oldest), 0))
@@ -208,12 +229,13 @@ class Store:
             return
         gone, self._log = self._log[:count], self._log[count:]
         self.compacted = gone[-1].revision
+        self._log_bytes -= sum(len(change.body) for change in gone)
         for change in gone:
             self._collections[change.collection].forget(change.key, change.revision)
 
     def replace(self, revision: int, objects: Iterable[tuple[str, str, bytes, int]]) -> None:
         """Hold these objects (collection, key, body, revision) and no others; history begins at ``revision``."""
-        self._collections, self._log = {}, []
+        self._collections, self._log, self._log_bytes = {}, [], 0
         for name, key, body, at in objects:
             self.collection(name).put(key, Version(at, body))
         self.revision = self.compacted = revision

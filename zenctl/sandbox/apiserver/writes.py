@@ -39,7 +39,7 @@ from zenctl.sandbox.apiserver.typemeta import check_type
 
 LARGEST_OBJECT_BYTES = 1536 * 1024
 """etcd's limit on one request."""
-_ATTEMPTS = 5
+_NAMESPACES = "/namespaces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,9 @@ class Lifecycle:
 
     def admit(self, target: Target, document: Json, old: Json | None, user: User | None) -> None:
         """Raise ApiError where the change may not be; may complete the document."""
+
+    def creating_by_update(self, target: Target, user: User | None) -> None:
+        """Raise ApiError where a user may replace such an object, but not create it."""
 
     def removing(self, target: Target, old: Json) -> None:
         """Raise ApiError where the object may not be deleted."""
@@ -152,6 +155,7 @@ class Writer:
         _require_place(target, document["metadata"])
         there = self.store.collection(served.storage_key).get(target.key)
         if there is None and served.create_on_update and not target.subresource:
+            self.lifecycle.creating_by_update(target, manner.user)
             return self.create(target, sent, manner)
         if there is None and document["metadata"].get("uid"):
             raise _other_uid(target, document["metadata"]["uid"], "")
@@ -222,16 +226,18 @@ class Writer:
 
     def place(self, target: Target, sent: Json) -> None:
         """Put an object in as it is, its status and the server's own fields too. Raises ApiError."""
-        document, _ = self._read(target.served, sent, Manner())
-        self.lifecycle.admit(target, document, None, None)
-        document = self._judged(target.served, document, None, [], creating=True)
-        kept = self.store.collection(target.served.storage_key).get(target.key)
-        if kept is not None:
-            old = loaded(kept, target.served.type)
+        served = target.served
+        kept = self.store.collection(served.storage_key).get(target.key)
+        old = loaded(kept, served.type) if kept is not None else None
+        document, _ = self._read(served, sent, Manner())
+        if "deletionTimestamp" in document["metadata"]:
+            self.lifecycle.removing(target, {"metadata": {}})
+        self.lifecycle.admit(target, document, old, None)
+        document = self._judged(served, document, old, [], creating=True)
+        if old is not None:
             document["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-            if document == old:
-                return
-        self.store_document(target, document)
+        if document != old:
+            self.store_document(target, document)
 
     # -- what both have in common ------------------------------------------------------------------------
 
@@ -251,6 +257,7 @@ class Writer:
             "metadata": meta.known(sent.get("metadata"), of.kind, of.version),
         }
         pruned, dropped = self.registry.shape(served).prune(document)
+        self.registry.shape(served).zeros(pruned)
         dropped = [*meta.unknown(sent.get("metadata")), *dropped]
         if dropped and manner.strict:
             said = ", ".join(f'unknown field "{path}"' for path in dropped)
@@ -345,7 +352,13 @@ def _without_version(served: Served, name: str) -> ApiError:
 def _keep_apart(target: Target, document: Json, old: Json) -> None:
     """Take from the old object what this request is not about."""
     served = target.served
-    if target.subresource == "status":
+    if served.storage_key == _NAMESPACES and target.subresource != "status":
+        finalizers = (document.get("spec") or {}).get("finalizers") or []
+        document["spec"] = old.get("spec", {})
+        if target.subresource == "finalize":
+            document.update({**old, "metadata": document["metadata"]})
+            document["spec"] = {**old.get("spec", {}), "finalizers": finalizers}
+    elif target.subresource == "status":
         kept = {key: value for key, value in old.items() if key != "status"}
         if served.builtin:
             kept["metadata"] = {**document["metadata"], **_if_there(old["metadata"], "labels")}
