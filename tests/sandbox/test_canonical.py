@@ -93,8 +93,8 @@ def test_a_form_means_the_same_and_stays_as_it_is(number: int, unit: str) -> Non
         ("2024-01-01T00:00:00Z", False, "2024-01-01T00:00:00Z"),
         ("2024-01-01T00:00:00.123456789Z", False, "2024-01-01T00:00:00Z"),
         ("2024-01-01T01:00:00+02:00", False, "2023-12-31T23:00:00Z"),
-        ("2024-01-01T00:00:00.5Z", True, "2024-01-01T00:00:00.500000Z"),
-        ("2024-01-01T00:00:00Z", True, "2024-01-01T00:00:00.000000Z"),
+        ("2024-01-01T02:00:00.500000+02:00", True, "2024-01-01T00:00:00.500000Z"),
+        ("2024-01-01T00:00:00.000000Z", True, "2024-01-01T00:00:00.000000Z"),
     ],
 )
 def test_a_time_is_in_utc(sent: str, micro: bool, kept: str) -> None:
@@ -146,3 +146,9 @@ def test_values_of_other_types_are_left_for_validation() -> None:
     odd = {"spec": {"containers": {"resources": 1}}, "status": []}
 
     assert brought("Pod", dict(odd)) == odd
+
+
+@pytest.mark.parametrize("text", ["2024-01-01T00:00:00Z", "2024-01-01T00:00:00.5Z", "2024-01-01T00:00:00.1234567Z"])
+def test_a_time_to_the_microsecond_has_six_digits(text: str) -> None:
+    with pytest.raises(Unreadable):
+        canonical_time(text, micro=True)

@@ -84,10 +84,10 @@ def test_ports_of_the_host_are_those_of_the_container() -> None:
     assert [port["hostPort"] for port in spec["containers"][0]["ports"]] == [80, 9]
 
 
-def test_admission_adds_to_new_pods_only() -> None:
+def test_admission_adds_to_pods_what_they_come_without() -> None:
     new, old = spec_of("/pods", creating=True), spec_of("/pods")
 
-    assert old == {"enableServiceLinks": True}
+    assert old == new
     assert (new["priority"], new["preemptionPolicy"]) == (0, "PreemptLowerPriority")
     assert [(t["key"], t["tolerationSeconds"]) for t in new["tolerations"]] == [
         ("node.kubernetes.io/not-ready", 300),
@@ -217,7 +217,7 @@ def test_a_job_with_a_selector_of_its_own_keeps_it() -> None:
     found = filled("batch/jobs", {"metadata": {"name": "j", "uid": "7"}, "spec": spec}, creating=True)
 
     assert found["spec"]["selector"] == {"matchLabels": {"a": "b"}}
-    assert found["spec"]["template"] == {"metadata": {}}
+    assert "labels" not in found["spec"]["template"]["metadata"]
 
 
 def test_a_network_policy_is_about_ingress_and_what_it_names() -> None:

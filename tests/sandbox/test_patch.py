@@ -80,9 +80,13 @@ def test_the_server_drops_nulls_in_arrays_that_it_adds(document, patch, result):
     assert json_merge_patch(document, patch) == result
 
 
-@pytest.mark.parametrize("patch", [None, [], [{}], "x", 5, True])
+@pytest.mark.parametrize("patch", [None, "x", 5, True])
 def test_a_merge_patch_is_an_object(patch):
     assert refusal(json_merge_patch, {}, patch) == (400, "BadRequest", "Invalid JSON Patch")
+
+
+def test_an_array_takes_the_place_of_the_document_which_then_is_no_object():
+    assert json_merge_patch({"a": 1}, [{"b": None}, None]) == [{}, None]
 
 
 SCALARS = st.one_of(st.booleans(), st.integers(-3, 3), st.sampled_from(["", "a", "b", 0.5]))

@@ -12,8 +12,10 @@ _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_QUALIFIED})?"
-_is_label, _is_subdomain, _is_label_1035, _is_qualified, _is_value = (
-    re.compile(form, re.ASCII).fullmatch for form in (_LABEL, _SUBDOMAIN, _LABEL_1035, _QUALIFIED, _VALUE)
+_CONFIG_KEY = "[-._a-zA-Z0-9]+"
+_is_label, _is_subdomain, _is_label_1035, _is_qualified, _is_value, _is_config_key = (
+    re.compile(form, re.ASCII).fullmatch
+    for form in (_LABEL, _SUBDOMAIN, _LABEL_1035, _QUALIFIED, _VALUE, _CONFIG_KEY)
 )
 
 Problems = list[str]
@@ -51,6 +53,12 @@ _NO_VALUE = _by_form(
     f"a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', {_ENDS}",
     _VALUE,
     *("MyValue", "my_value", "12345"),
+)
+
+_NO_CONFIG_KEY = _by_form(
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+    _CONFIG_KEY,
+    *("key.name", "KEY_NAME", "key-name"),
 )
 
 
@@ -95,6 +103,16 @@ def label_value(text: str) -> Problems:
     """Say why a text is no value of a label."""
     problems = _too_long(text, 63)
     return problems if _is_value(text) else [*problems, _NO_VALUE]
+
+
+def config_key(text: str) -> Problems:
+    """Say why a text is no key of a ConfigMap or a Secret."""
+    problems = _too_long(text, 253)
+    if not _is_config_key(text):
+        problems.append(_NO_CONFIG_KEY)
+    if text in (".", ".."):
+        return [*problems, f"must not be '{text}'"]
+    return [*problems, "must not start with '..'"] if text.startswith("..") else problems
 
 
 def path_segment(text: str) -> Problems:

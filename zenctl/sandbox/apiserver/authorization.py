@@ -17,7 +17,7 @@ from zenctl.access.evaluate import Policy
 from zenctl.access.identity import ALWAYS_ALLOWED_GROUP, User
 from zenctl.access.read import read_binding, read_role
 from zenctl.access.rules import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, Binding, PolicyRule, Role
-from zenctl.sandbox.apiserver.errors import ApiError, Cause, forbidden, invalid
+from zenctl.sandbox.apiserver.errors import ApiError, forbidden
 from zenctl.sandbox.apiserver.kinds import Served
 from zenctl.sandbox.apiserver.objects import Json
 from zenctl.sandbox.apiserver.routes import Route
@@ -100,8 +100,8 @@ class Authorizer:
     # -- granting ----------------------------------------------------------------------------------------
 
     def check(self, served: Served, document: Json, old: Json | None, user: User | None) -> None:
-        """Raise ApiError where an RBAC object cannot be read, a binding changes its role, or a user grants what
-        they lack; the server itself (None) may grant everything."""
+        """Raise ApiError where an RBAC object cannot be read, or a user grants what they lack; the server itself
+        (None) may grant everything. That a binding keeps its role is a rule of its kind."""
         if served.storage_key in _ROLES:
             role = _readable(served, read_role, document, _ROLES[served.storage_key])
             if user is not None:
@@ -109,9 +109,6 @@ class Authorizer:
         elif served.storage_key in _BINDINGS:
             kind = _BINDINGS[served.storage_key]
             binding = _readable(served, read_binding, document, kind)
-            if old is not None and old.get("roleRef") != document.get("roleRef"):
-                problem = Cause("Invalid value: cannot change roleRef", "roleRef")
-                raise invalid(served.type.kind, GROUP, document["metadata"]["name"], [problem])
             if user is not None:
                 self._check_binding(served, binding, old, user)
 

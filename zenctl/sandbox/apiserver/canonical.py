@@ -20,6 +20,8 @@ Canonical = Callable[[Any], Any]
 """Brings a value into its form: objects and lists in place, others as what it returns. Raises Unreadable."""
 
 _QUANTITY = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:([eE])([+-]?\d{1,3})|([KMGTPE]i|[numkMGTPE]?))", re.ASCII)
+_MICRO = re.compile(r":\d\d\.\d{6}[^\d]", re.ASCII)
+"""A time with six digits behind the second, no more and no fewer."""
 _SHAPE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _SUFFIXES = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
@@ -79,7 +81,7 @@ def canonical_time(value: object, *, micro: bool = False) -> object:
     if not isinstance(value, str):
         raise Unreadable(f"a time must be a string, not {value!r}")
     instant = read_instant(value).instant
-    if instant is None:
+    if instant is None or (micro and not _MICRO.search(value)):
         layout = "2006-01-02T15:04:05.000000Z07:00" if micro else "2006-01-02T15:04:05Z07:00"
         raise Unreadable(f'parsing time "{value}" as "{layout}": cannot parse it')
     return _formatted(instant, micro=micro)
@@ -96,6 +98,16 @@ def checked_base64(value: object) -> object:
     except ValueError:  # for what is not ASCII, binascii.Error for the rest
         raise Unreadable("illegal base64 data") from None
     return value
+
+
+def _checked_number(value: object, form: str) -> object:
+    """Return a whole number as it is. Raises Unreadable for one that is too large."""
+    if isinstance(value, int) and not -(1 << _BITS[form]) <= value < 1 << _BITS[form]:
+        raise Unreadable(f"json: cannot unmarshal number {value} into Go value of type {form}")
+    return value
+
+
+_BITS = {"int32": 31, "int64": 63}
 
 
 def compile_canonical(schema: Mapping[str, Any]) -> Canonical:
@@ -116,6 +128,8 @@ def _compiled(schema: Mapping[str, Any], finest: int = _FINEST) -> Canonical | N
         return lambda value: canonical_time(value, micro=form == "micro-time")
     if form == "base64":
         return checked_base64
+    if form in _BITS:
+        return lambda value: _checked_number(value, str(form))
     items, additional = schema.get("items"), schema.get("additionalProperties")
     if isinstance(items, Mapping):
         each, of_objects = _compiled(items), "properties" in items

@@ -140,10 +140,9 @@ class Collector:
             return
         document = loaded(body, target.served.type)
         metadata = document["metadata"]
-        metadata["finalizers"] = [each for each in metadata.get("finalizers", ()) if each != finalizer]
-        held = metadata["finalizers"] or metadata.get("deletionGracePeriodSeconds")
-        if held or self._writer.lifecycle.holds(target):
-            self._writer.store_document(target, document)
+        left = [each for each in metadata.get("finalizers", ()) if each != finalizer]
+        if left or metadata.get("deletionGracePeriodSeconds") or self._writer.lifecycle.holds(target):
+            self._writer.store_document(target, {**document, "metadata": {**metadata, "finalizers": left}})
         else:
             self._writer.finish(target, document)
 

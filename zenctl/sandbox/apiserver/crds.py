@@ -29,7 +29,7 @@ from zenctl.sandbox.apiserver.crdtypes import (
 )
 from zenctl.sandbox.apiserver.errors import Cause
 from zenctl.sandbox.apiserver.jsonpath import JsonPathError, compile_json_path
-from zenctl.sandbox.apiserver.kinds import FIELDS, FieldReader, Served, SubResource
+from zenctl.sandbox.apiserver.kinds import FIELDS, NAME_FIELD, FieldReader, Served, SubResource
 from zenctl.sandbox.apiserver.tables import custom_columns
 
 Json = dict[str, Any]
@@ -121,7 +121,7 @@ def _served(crd: Definition, version: Version, schema: Document) -> Served:
         subresources=of_status if status else {},
         generation=True,
         field_selectors={
-            **FIELDS,
+            **(FIELDS if resource.namespaced else NAME_FIELD),
             **{each.json_path[1:]: _reader(each.json_path) for each in version.selectable_fields},
         },
         unconditional_update=False,

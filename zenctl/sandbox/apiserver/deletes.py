@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from zenctl.core.instants import read_instant
 from zenctl.sandbox.apiserver import metadata as meta
 from zenctl.sandbox.apiserver.causes import invalid_value, not_supported
 from zenctl.sandbox.apiserver.errors import ApiError, invalid, plain_failure
@@ -35,11 +36,13 @@ _FINALIZERS = {"Foreground": FOREGROUND, "Orphan": ORPHAN}
 class DeleteOptions(NamedTuple):
     """What a client says of a deletion."""
 
-    uid: str = ""
-    resource_version: str = ""
+    uid: str | None = None
+    resource_version: str | None = None
     dry_run: bool = False
     policy: str = ""
     grace_seconds: int | None = None
+    follow: bool = False
+    """Whether the old word for Background was used: then an object that is still there is answered with 202."""
 
 
 def delete_options(request: Request, sent: object) -> DeleteOptions:
@@ -62,11 +65,12 @@ def delete_options(request: Request, sent: object) -> DeleteOptions:
     if grace_seconds is not None and grace_seconds < 0:
         grace_seconds = 1  # as a real server reads it
     return DeleteOptions(
-        preconditions.uid or "",
-        preconditions.resource_version or "",
+        preconditions.uid,
+        preconditions.resource_version,
         bool(dry_run),
         policy or ("Orphan" if orphan else ""),
         grace_seconds,
+        orphan is False,
     )
 
 
@@ -108,20 +112,27 @@ def _from_query(request: Request) -> _Given:
     )
 
 
+class Deleted(NamedTuple):
+    """An object as it was last, or as it waits for what holds it; or the Status that says that it is gone."""
+
+    document: Json
+    gone: bool
+
+
 class Deleter:
     """Deletes by means of a writer's store; not safe for threads."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    def delete(self, target: Target, options: DeleteOptions) -> Json:
-        """Delete an object, or mark it as going; return the document to answer with."""
+    def delete(self, target: Target, options: DeleteOptions) -> Deleted:
+        """Delete an object, or mark it as going; return what to answer with."""
         old = loaded(self._writer.current(target), target.served.type)
         _check(target.served, old["metadata"], options)
-        kept = self._remove(target, old, options)
-        if kept is None and target.served.storage_key not in _ANSWERED_WITH_THE_OBJECT:
-            return _success(target, old["metadata"]["uid"])
-        return old if kept is None else kept
+        deleted = self._remove(target, old, options)
+        if deleted.gone and target.served.storage_key not in _ANSWERED_WITH_THE_OBJECT:
+            return Deleted(_success(target, old["metadata"]["uid"]), gone=True)
+        return deleted
 
     def delete_all(self, served: Served, bodies: Iterable[bytes], options: DeleteOptions) -> None:
         """Delete every object whose body is given, or mark it as going. Raises ApiError at the first that may not."""
@@ -135,33 +146,46 @@ class Deleter:
             _check(served, old["metadata"], options)
             self._remove(target, old, options)
 
-    def _remove(self, target: Target, old: Json, options: DeleteOptions) -> Json | None:
-        """Delete an object, or mark it where something holds it; return what is still there."""
+    def _remove(self, target: Target, old: Json, options: DeleteOptions) -> Deleted:
+        """Delete an object, or mark it where something holds it."""
         writer = self._writer
         writer.lifecycle.removing(target, old)
         metadata: dict[str, Any] = {**old["metadata"]}
-        marked = "deletionTimestamp" in metadata
+        marked, pending = "deletionTimestamp" in metadata, metadata.get("deletionGracePeriodSeconds", 0)
         grace_seconds = _grace_seconds(target, old, options)
-        if marked and grace_seconds is None:
-            grace_seconds = metadata.get("deletionGracePeriodSeconds", 0)
-        if not marked:
-            metadata = _with_finalizer(metadata, options.policy)
-        held = metadata.get("finalizers") or writer.lifecycle.holds(target) or grace_seconds
-        if not held:
+        if marked and (grace_seconds is None or options.grace_seconds is None):
+            grace_seconds = pending
+        sooner = marked and (grace_seconds or 0) < pending
+        if marked and pending and not sooner:
+            return Deleted(old, gone=False)
+        finalizers = metadata.get("finalizers", [])
+        metadata["finalizers"] = _finalizers(finalizers, options)
+        held = metadata["finalizers"] or writer.lifecycle.holds(target) or grace_seconds
+        if not held and target.served.storage_key != _PODS:
             if not options.dry_run:
                 writer.finish(target, old)
-            return None
-        if marked:
-            return old
-        gone_at = writer.clock() + timedelta(seconds=grace_seconds or 0)
-        metadata.update(deletionTimestamp=meta.stamp(gone_at), deletionGracePeriodSeconds=grace_seconds or 0)
-        if "generation" in metadata:
-            metadata["generation"] += 1
-        going = {**old, "metadata": metadata}
-        writer.lifecycle.marking(target, going)
-        if not options.dry_run:
+            return Deleted(old, gone=True)
+        going = {**old, "metadata": {key: value for key, value in metadata.items() if value != []}}
+        if sooner or not marked:
+            self._mark(target, going, grace_seconds or 0)
+        if not options.dry_run and (sooner or not marked or set(finalizers) != set(metadata["finalizers"])):
             writer.store_document(target, going)
-        return going
+        if not held and not options.dry_run:
+            writer.finish(target, going)  # a pod is marked first even if nothing holds it
+        return Deleted(going, gone=not held)
+
+    def _mark(self, target: Target, going: Json, grace_seconds: int) -> None:
+        """Mark an object as going, or as going sooner than it was to."""
+        metadata = going["metadata"]
+        began = self._writer.clock()
+        if "deletionTimestamp" in metadata:
+            marked = read_instant(metadata["deletionTimestamp"]).instant or began
+            began = marked - timedelta(seconds=metadata.get("deletionGracePeriodSeconds", 0))
+        elif "generation" in metadata:
+            metadata["generation"] += 1
+        gone_at = began + timedelta(seconds=grace_seconds)
+        metadata.update(deletionTimestamp=meta.stamp(gone_at), deletionGracePeriodSeconds=grace_seconds)
+        self._writer.lifecycle.marking(target, going)
 
 
 def _grace_seconds(target: Target, old: Json, options: DeleteOptions) -> int | None:
@@ -176,13 +200,17 @@ def _grace_seconds(target: Target, old: Json, options: DeleteOptions) -> int | N
     return min(seconds, _LONGEST_GRACE_SECONDS)
 
 
-def _with_finalizer(metadata: Json, policy: str) -> Json:
-    """Return the metadata with the finalizer by which a propagation policy is carried out."""
-    finalizer = _FINALIZERS.get(policy)
-    finalizers = metadata.get("finalizers", [])
-    if finalizer is None or finalizer in finalizers:
-        return metadata
-    return {**metadata, "finalizers": [*finalizers, finalizer]}
+def _finalizers(there: list[str], options: DeleteOptions) -> list[str]:
+    """Return the finalizers of an object that is deleted: its own, and the one by which the policy is carried out.
+
+    Where no policy is asked for, the one that an object has is kept.
+    """
+    own = [each for each in there if each not in _FINALIZERS.values()]
+    if options.policy or options.follow:
+        wanted = [_FINALIZERS[options.policy]] if options.policy in _FINALIZERS else []
+    else:
+        wanted = [each for each in _FINALIZERS.values() if each in there]
+    return there if set(there) == {*own, *wanted} else [*own, *wanted]
 
 
 def _check(served: Served, metadata: dict[str, Any], options: DeleteOptions) -> None:
@@ -190,7 +218,7 @@ def _check(served: Served, metadata: dict[str, Any], options: DeleteOptions) -> 
         ("UID", options.uid, metadata["uid"], "deleted and then recreated"),
         ("ResourceVersion", options.resource_version, metadata["resourceVersion"], "modified"),
     ):
-        if wanted and wanted != there:
+        if wanted is not None and wanted != there:
             of = served.type
             kind = f"{of.kind}.{of.group}" if of.group else of.kind
             message = (

@@ -75,7 +75,7 @@ def _each(document: object, *path: str) -> Iterator[Json]:
 def pull_policy(image: str) -> str:
     """Return when an image is pulled by default: always where it is the latest by its tag or for want of one."""
     name, _, digest = image.partition("@")
-    tag = name.rpartition("/")[2].partition(":")[2] or ("" if digest else "latest")
+    tag = name.rpartition("/")[2].partition(":")[2] or ("" if digest or not name else "latest")
     return "Always" if tag == "latest" else "IfNotPresent"
 
 
@@ -104,14 +104,18 @@ def _pod(pod: Json, creating: bool) -> None:
             resources["requests"] = {**resources["limits"], **_part(resources, "requests")}
         for port in _each(container, "ports") if spec.get("hostNetwork") is True else ():
             port.setdefault("hostPort", port.get("containerPort"))
-    if creating:
-        _admitted(spec)
-        if isinstance(pod.get("status"), dict):
-            pod["status"].setdefault("qosClass", qos_class(spec))
+    _admitted(spec)
+    status = _part(pod, "status")
+    if status.get("podIP"):
+        first = next(_each(status, "podIPs"), {})
+        if first.get("ip") != status["podIP"]:
+            status["podIPs"] = [{"ip": status["podIP"]}]
+    if creating and isinstance(pod.get("status"), dict):
+        pod["status"].setdefault("qosClass", qos_class(spec))
 
 
 def _admitted(spec: Json) -> None:
-    """Add what the admission plugins of every server add to a new pod."""
+    """Add what the admission plugins of every server add to a pod that comes without."""
     priority = _PRIORITIES.get(str(spec.get("priorityClassName", "")))
     if priority is not None:
         spec.setdefault("priority", priority)
@@ -230,6 +234,8 @@ def _role(role: Json, _creating: bool) -> None:
 
 
 def _binding(binding: Json, _creating: bool) -> None:
+    if isinstance(binding.get("roleRef"), dict):
+        binding["roleRef"]["apiGroup"] = binding["roleRef"].get("apiGroup") or _RBAC
     for subject in _each(binding, "subjects"):
         if subject.get("kind") in ("User", "Group"):
             subject.setdefault("apiGroup", _RBAC)

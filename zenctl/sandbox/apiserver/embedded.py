@@ -59,21 +59,27 @@ def embeds(schema: Schema) -> bool:
     return schema.get(EMBEDDED) is True or any(below)
 
 
-def embedded_causes(schema: Schema, value: object, path: Path = ()) -> Iterator[Cause]:
+def embedded_causes(schema: Schema, value: object) -> Iterator[Cause]:
     """Yield what is wrong with embedded resources whose types are right, but for what they lack."""
+    for path, resource in embedded_resources(schema, value):
+        yield from _resource(resource, exact_path(path))
+
+
+def embedded_resources(schema: Schema, value: object, path: Path = ()) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the embedded resources in an object of a schema, and where they are."""
     if isinstance(value, list) and isinstance(schema.get("items"), Mapping):
         for place, item in enumerate(value):
-            yield from embedded_causes(schema["items"], item, (*path, place))
+            yield from embedded_resources(schema["items"], item, (*path, place))
     if not isinstance(value, dict):
         return
     if schema.get(EMBEDDED) is True:
-        yield from _resource(value, exact_path(path))
+        yield path, value
     named, additional = mapping(schema, "properties"), schema.get("additionalProperties")
     for key, item in value.items():
         if isinstance(named.get(key), Mapping):
-            yield from embedded_causes(named[key], item, (*path, key))
+            yield from embedded_resources(named[key], item, (*path, key))
         elif isinstance(additional, Mapping):
-            yield from embedded_causes(additional, item, (*path, Entry(key)))
+            yield from embedded_resources(additional, item, (*path, Entry(key)))
 
 
 def _resource(resource: Mapping[str, Any], at: str) -> Iterator[Cause]:

@@ -74,6 +74,16 @@ def plain_failure(message: str) -> ApiError:
     return ApiError(500, "", message)
 
 
+def internal_error(message: str) -> ApiError:
+    """500 with a reason, as a real server answers what it found out too late."""
+    return ApiError(
+        500,
+        "InternalError",
+        f"Internal error occurred: {message}",
+        details={"causes": [{"message": message}]},
+    )
+
+
 def not_found(resource: ResourceType, name: str) -> ApiError:
     """404: there is no such object."""
     return ApiError(404, "NotFound", f'{resource.full_name} "{name}" not found', details=_about(resource, name))

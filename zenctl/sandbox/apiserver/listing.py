@@ -76,6 +76,8 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
         raise invalid("ListOptions", "meta.k8s.io", "", causes)
     if token and version not in ("", "0"):
         raise bad_request("specifying resource version is not allowed when using continue")
+    if version == "0" and not token:
+        limit = 0  # a server answers it from its cache, which knows no pages
     return ListOptions(limit, token, version, match)
 
 
@@ -137,7 +139,7 @@ def page(store: Store, collection: str, selection: Selection, options: ListOptio
         return Page(bodies, revision, "", None)
     bodies, last = [], ""
     for key, body in found.scan(start, selection.prefix, revision):
-        if options.limit and len(bodies) == options.limit:
+        if len(bodies) == options.limit > 0:
             break
         if selection.by_key_alone or selection.fits(key, body):
             bodies.append(body)
@@ -160,9 +162,14 @@ def _where(store: Store, options: ListOptions, selection: Selection) -> tuple[st
             return start, store.revision
         _require_remembered(store, token.rv, token.start)
         return start, token.rv
-    wanted = revision_of(options.version)
+    from_storage = options.match == _EXACT or (options.limit > 0 and not options.match)
+    try:
+        wanted = revision_of(options.version)
+    except ApiError as error:
+        # Only what is answered from a real server's storage has an error of its own for it.
+        raise bad_request(f"invalid resource version: {error.message}") if from_storage else error from None
+    exact = from_storage and not (selection.name and not options.match)
     require_reached(store, wanted)
-    exact = options.match == _EXACT or (options.limit and not options.match)
     if wanted and exact:
         _require_remembered(store, wanted, "")
         return "", wanted

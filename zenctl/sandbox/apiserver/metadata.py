@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from zenctl.sandbox.apiserver.errors import Cause, bad_request, plain_failure
+from zenctl.sandbox.apiserver.errors import Cause, bad_request
 from zenctl.sandbox.apiserver.kinds import Served
 from zenctl.sandbox.apiserver.names import generated_name
 from zenctl.sandbox.apiserver.objects import Json
@@ -42,6 +42,9 @@ def known(metadata: object, kind: str, version: str) -> Json:
     for key in ("labels", "annotations"):
         if key in found:  # null is the empty text to Go
             found[key] = {name: text or "" for name, text in found[key].items()}
+    for key, zero in (("finalizers", ""), ("ownerReferences", {})):
+        if key in found:
+            found[key] = [zero if item is None else item for item in found[key]]
     return {key: value for key, value in found.items() if value not in ("", {}, [])}
 
 
@@ -49,9 +52,9 @@ def _is_of_type(key: str, value: Any) -> bool:
     if key in ("labels", "annotations"):
         return isinstance(value, Mapping) and all(isinstance(v, str) or v is None for v in value.values())
     if key == "finalizers":
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return isinstance(value, list) and all(isinstance(item, str) or item is None for item in value)
     if key == "ownerReferences":
-        return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
+        return isinstance(value, list) and all(isinstance(item, Mapping | None) for item in value)
     if key in ("generation", "deletionGracePeriodSeconds"):
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, str)
@@ -65,10 +68,8 @@ def unknown(metadata: object) -> list[str]:
 
 
 def begin(metadata: Json, served: Served, namespace: str, now: datetime, random: Random) -> Json:
-    """Return the metadata of a new object. Raises ApiError where it says what only the server may say."""
-    if metadata.get("resourceVersion"):
-        raise plain_failure("resourceVersion should not be set on objects to be created")
-    begun = {key: value for key, value in metadata.items() if key not in (*_FIXED, "generation", "namespace")}
+    """Return the metadata of a new object."""
+    begun = {key: value for key, value in metadata.items() if key not in (*_FIXED, "resourceVersion", "namespace")}
     if not begun.get("name") and begun.get("generateName"):
         begun["name"] = generated_name(begun["generateName"], random)
     if namespace:

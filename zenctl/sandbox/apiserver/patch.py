@@ -29,8 +29,11 @@ MOST_COPIED_BYTES = 3 * 1024 * 1024
 _INDEX = re.compile(r"[+-]?[0-9]{1,18}")
 
 
-def json_merge_patch(document: Mapping[str, Any], patch: object) -> Json:
-    """Apply a JSON merge patch (RFC 7386). Raises ApiError 400 where the patch is no object."""
+def json_merge_patch(document: Mapping[str, Any], patch: object) -> Any:
+    """Apply a JSON merge patch (RFC 7386). Raises ApiError 400 where the patch is no object, nor an array, which
+    takes the document's place."""
+    if isinstance(patch, list):
+        return without_nulls(copied(patch))
     if not isinstance(patch, dict):
         raise bad_request("Invalid JSON Patch")
     result: Json = copied(dict(document))

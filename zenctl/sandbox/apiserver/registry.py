@@ -13,7 +13,13 @@ from typing import Any
 from zenctl.core.pruning import compile_defaulting, compile_pruning
 from zenctl.core.schema import Check, compile_validation
 from zenctl.sandbox.apiserver.canonical import compile_canonical
-from zenctl.sandbox.apiserver.embedded import embedded_causes, embeds, types_of_metadata, with_metadata
+from zenctl.sandbox.apiserver.embedded import (
+    embedded_causes,
+    embedded_resources,
+    embeds,
+    types_of_metadata,
+    with_metadata,
+)
 from zenctl.sandbox.apiserver.errors import Cause
 from zenctl.sandbox.apiserver.kinds import BUILT_IN, Served
 from zenctl.sandbox.apiserver.protobuf import message_of_kind
@@ -27,7 +33,8 @@ class Shape:
 
     prune: Callable[[Any], tuple[Any, list[str]]]
     zeros: Zeros
-    """Leaves out, in place, what is empty in what was sent of a built-in kind, and makes zeros of nulls in lists."""
+    """Leaves out, in place, what is empty in what was sent, and makes zeros of nulls in lists; of custom resources
+    only in the metadata of embedded ones."""
     default: Callable[[Any], Any]
     canonical: Callable[[Any], Any]
     """Brings a built-in kind's values into the form that a server keeps; raises canonical.Unreadable."""
@@ -148,7 +155,20 @@ def _custom(served: Served) -> Shape:
     problems = compile_validation(served.schema, filled=True)
     embedded = partial(embedded_causes, served.schema) if embeds(served.schema) else _nothing
     prune, default = compile_pruning(schema), compile_defaulting(schema)
-    return Shape(prune, _as_it_is, default, _as_it_is, types, problems, embedded)
+    zeros = _zeros_of_embedded(served.schema, metadata) if embeds(served.schema) else _as_it_is
+    return Shape(prune, zeros, default, _as_it_is, types, problems, embedded)
+
+
+def _zeros_of_embedded(schema: Mapping[str, Any], metadata: Mapping[str, Any]) -> Zeros:
+    bring = compile_zeros(metadata, "meta.v1.ObjectMeta")
+
+    def zeros(document: Any) -> None:
+        for _, resource in embedded_resources(schema, document):
+            if "metadata" in resource:
+                resource["metadata"] = resource["metadata"] or {}
+                bring(resource["metadata"])
+
+    return zeros
 
 
 def _as_it_is(value: Any) -> Any:

@@ -41,7 +41,7 @@ from zenctl.sandbox.apiserver.objects import Json, loaded
 from zenctl.sandbox.apiserver.patch import json_merge_patch, json_patch, merge_rules, strategic_merge_patch
 from zenctl.sandbox.apiserver.reviews import answer
 from zenctl.sandbox.apiserver.routes import Route, truth
-from zenctl.sandbox.apiserver.selection import Selection, selection
+from zenctl.sandbox.apiserver.selection import Selection, check_selectors, selection
 from zenctl.sandbox.apiserver.state import State
 from zenctl.sandbox.apiserver.tables import included
 from zenctl.sandbox.apiserver.typemeta import check_type
@@ -110,8 +110,10 @@ class Resources:
 
     def _list(self, target: Target, request: Request) -> Response:
         presenter = self._presenter(target.served, request)
+        check_selectors(request.query)
+        options = list_options(request.query)
         selected = self._selected(target, request.query)
-        found = page(self._state.store, target.served.storage_key, selected, list_options(request.query))
+        found = page(self._state.store, target.served.storage_key, selected, options)
         return Response(200, presenter.page(found))
 
     def _selected(self, target: Target, query: Mapping[str, str]) -> Selection:
@@ -144,9 +146,10 @@ class Resources:
 
     def _write(self, target: Target, asked: Route, request: Request, user: User) -> Response:
         presenter = self._presenter(target.served, request)
+        change = self._change(target, request) if asked.verb == "patch" else None
         manner = _manner(asked.verb, request.query, user)
-        if asked.verb == "patch":
-            written = self._writer.patch(target, self._change(target, request), manner)
+        if change is not None:
+            written = self._writer.patch(target, change, manner)
         else:
             sent = self._sent(target.served, request, manner)
             do = self._writer.create if asked.verb == "create" else self._writer.update
@@ -167,21 +170,18 @@ class Resources:
         accepted = [JSON_PATCH, MERGE_PATCH, *([STRATEGIC_PATCH] if served.builtin else [])]
         if media not in accepted:
             raise unsupported_media(media, ", ".join(accepted))
-        patch = decode_any(request.body, served.type.kind)
-        if media == JSON_PATCH:
-            return lambda document: json_patch(document, patch)
-        if media == MERGE_PATCH:
-            return lambda document: json_merge_patch(document, patch)
-        rules = merge_rules(served.schema, served.definitions)
-        return lambda document: strategic_merge_patch(document, patch, rules)
+        return lambda document: _patched(served, media, document, decode_any(request.body, served.type.kind))
 
     def _delete(self, target: Target, asked: Route, request: Request) -> Response:
+        listed, query = None, request.query
+        if asked.verb == "deletecollection":
+            listed, selected = list_options(query), self._selected(target, query)
         sent = body_document(request)[0] if request.body else None
         options = delete_options(request, sent)
-        if asked.verb == "delete":
-            return json_response(200, self._deleter.delete(target, options))
-        listed = list_options(request.query)
-        found = page(self._state.store, target.served.storage_key, self._selected(target, request.query), listed)
+        if listed is None:
+            deleted = self._deleter.delete(target, options)
+            return json_response(202 if options.follow and not deleted.gone else 200, deleted.document)
+        found = page(self._state.store, target.served.storage_key, selected, listed)
         self._deleter.delete_all(target.served, found.bodies, options)
         return Response(200, self._presenter(target.served, request).page(found))
 
@@ -195,6 +195,14 @@ class Resources:
         check_type(served, sent, patched=False)
         require_decodable(served, self._state.registry.shape(served).types(sent))
         return json_response(201, answer(served, asked.namespace, sent, user, self._state.authorizer))
+
+
+def _patched(served: Served, media: str, document: Json, patch: object) -> object:
+    if media == JSON_PATCH:
+        return json_patch(document, patch)
+    if media == MERGE_PATCH:
+        return json_merge_patch(document, patch)
+    return strategic_merge_patch(document, patch, merge_rules(served.schema, served.definitions))
 
 
 def _name_in_path(asked: Route) -> str:
@@ -223,9 +231,9 @@ def _no_such_verb(served: Served, asked: Route) -> ApiError:
 
 
 def _manner(verb: str, query: Mapping[str, str], user: User) -> Manner:
-    dry_run, validation = query.get("dryRun", ""), query.get("fieldValidation", "")
+    dry_run, validation = query.get("dryRun", "All"), query.get("fieldValidation", "")
     causes = []
-    if dry_run not in ("", "All"):
+    if dry_run != "All":
         causes.append(
             Cause(f'Unsupported value: ["{dry_run}"]: supported values: "All"', "dryRun", "FieldValueNotSupported")
         )
@@ -242,7 +250,7 @@ def _manner(verb: str, query: Mapping[str, str], user: User) -> Manner:
         causes.append(too_long("fieldManager", _LONGEST_MANAGER_BYTES))
     if causes:
         raise invalid(f"{verb.capitalize()}Options", "meta.k8s.io", "", causes)
-    return Manner(dry_run=bool(dry_run), strict=validation == "Strict", user=user)
+    return Manner(dry_run="dryRun" in query, strict=validation == "Strict", user=user)
 
 
 def _warned(response: Response, written: Written, query: Mapping[str, str]) -> Response:

@@ -46,14 +46,25 @@ class Selection:
         return self.fields.matches({name: read(document) for name, read in self.readers.items()})
 
 
-def selection(served: Served, namespace: str, name: str, query: Mapping[str, str]) -> Selection:
-    """Read the selectors of a request. Raises ApiError 400 where one cannot be read or is not supported."""
+def check_selectors(query: Mapping[str, str]) -> None:
+    """Raise ApiError 400 where a selector of a request cannot be read; what it selects by is not judged."""
+    _selectors(query)
+
+
+def _selectors(query: Mapping[str, str]) -> tuple[LabelSelector | None, FieldSelector | None]:
     labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
     try:
         by_label = parse_label_selector(labels) if labels.strip() else None
         by_field = parse_field_selector(fields) if fields else None
     except ValueError as error:
         raise bad_request(str(error)) from None
+    return by_label, by_field if by_field is not None and by_field.requirements else None
+
+
+def selection(served: Served, namespace: str, name: str, query: Mapping[str, str]) -> Selection:
+    """Read the selectors of a request. Raises ApiError 400 where one cannot be read or is not supported."""
+    labels, fields = query.get("labelSelector", ""), query.get("fieldSelector", "")
+    by_label, by_field = _selectors(query)
     readers: dict[str, FieldReader] = {}
     only = name
     for requirement in by_field.requirements if by_field else ():

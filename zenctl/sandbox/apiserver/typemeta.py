@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from zenctl.sandbox.apiserver.causes import invalid_value
-from zenctl.sandbox.apiserver.errors import bad_request, invalid
+from zenctl.sandbox.apiserver.causes import invalid_value, shown
+from zenctl.sandbox.apiserver.errors import bad_request, internal_error, invalid
 from zenctl.sandbox.apiserver.kinds import Served
 from zenctl.sandbox.apiserver.objects import Json
 
@@ -13,7 +13,7 @@ _SHOWN_BYTES = 200
 
 
 def check_type(served: Served, sent: Json, *, patched: bool) -> None:
-    """Raise ApiError where apiVersion and kind are others; ``patched`` is what became of an object by a patch."""
+    """Raise ApiError where apiVersion and kind cannot be read; ``patched`` is what became of an object by a patch."""
     if served.builtin:
         _check_built_in(served, sent)
     else:
@@ -33,16 +33,35 @@ def _check_built_in(served: Served, sent: Json) -> None:
 
 def _check_custom(served: Served, sent: Json, *, patched: bool) -> None:
     of = served.type
-    for field in ("Kind", "apiVersion"):
-        if not sent.get(field[0].lower() + field[1:]):
-            shown = msgspec.json.encode(sent)[:_SHOWN_BYTES].decode(errors="replace")
-            raise bad_request(f"Object '{field}' is missing in '{shown}'")
-    kind, version = sent["kind"], sent["apiVersion"]
-    name = str((sent.get("metadata") or {}).get("name") or "") if isinstance(sent.get("metadata"), dict) else ""
-    if version != of.api_version and not patched:
+    kind, version = sent.get("kind"), sent.get("apiVersion")
+    for field, value in (("kind", kind), ("apiVersion", version)):
+        if field in sent and not isinstance(value, str):
+            raise bad_request(
+                f"the object provided is unrecognized (must be of type {of.kind}): couldn't get version/kind; json "
+                f"parse error: json: cannot unmarshal {shown(value)} into Go struct field .{field} of type string"
+            )
+    if not kind:
+        beginning = msgspec.json.encode(sent)[:_SHOWN_BYTES].decode(errors="replace")
+        raise bad_request(f"Object 'Kind' is missing in '{beginning}'")
+    if version and version != of.api_version and not patched:
         raise bad_request(
             f"the API version in the data ({version}) does not match the expected API version ({of.api_version})"
         )
+
+
+def check_kind(served: Served, sent: object, subresource: str = "") -> None:
+    """Raise ApiError where a custom resource that can be read is of another kind or version, 500 where of none.
+
+    With a status nobody looks at the kind.
+    """
+    if served.builtin or not isinstance(sent, dict):
+        return
+    of, kind, version = served.type, sent.get("kind"), sent.get("apiVersion")
+    if not version:
+        raise internal_error("Object 'apiVersion' is missing in 'object has no apiVersion field'")
+    if subresource:
+        return
+    name = str((sent.get("metadata") or {}).get("name") or "") if isinstance(sent.get("metadata"), dict) else ""
     if kind != of.kind:
         raise invalid(str(kind), of.group, name, [invalid_value("kind", kind, f"must be {of.kind}")])
     if version != of.api_version:

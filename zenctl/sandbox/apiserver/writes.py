@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from random import Random
 from typing import Any, cast
 
@@ -25,7 +26,6 @@ from zenctl.sandbox.apiserver.errors import (
     Cause,
     already_exists,
     bad_request,
-    conflict,
     invalid,
     not_found,
     plain_failure,
@@ -33,9 +33,17 @@ from zenctl.sandbox.apiserver.errors import (
 from zenctl.sandbox.apiserver.kinds import Served
 from zenctl.sandbox.apiserver.names import validate_metadata
 from zenctl.sandbox.apiserver.objects import Json, loaded, stored
+from zenctl.sandbox.apiserver.preconditions import (
+    require_namespace,
+    require_no_revision,
+    require_place,
+    require_revision,
+    require_uid,
+    revision,
+)
 from zenctl.sandbox.apiserver.registry import Registry
 from zenctl.sandbox.apiserver.store import Store
-from zenctl.sandbox.apiserver.typemeta import check_type
+from zenctl.sandbox.apiserver.typemeta import check_kind, check_type
 
 LARGEST_OBJECT_BYTES = 1536 * 1024
 """etcd's limit on one request."""
@@ -112,19 +120,28 @@ class Writer:
 
     # -- create ------------------------------------------------------------------------------------------
 
-    def create(self, target: Target, sent: object, manner: Manner = Manner()) -> Written:
-        """Create an object. Raises ApiError."""
+    def create(self, target: Target, sent: object, manner: Manner = Manner(), *, updating: bool = False) -> Written:
+        """Create an object, perhaps because there was none to update. Raises ApiError."""
         served = target.served
         document, warnings = self._read(served, sent, manner)
         metadata = document["metadata"]
-        _require_namespace(target, metadata, "namespace of the provided object does not match the namespace sent on")
         begun = meta.begin(metadata, served, target.namespace, self.clock(), self.random)
         document["metadata"] = begun
         target = Target(served, target.namespace, begun.get("name", ""))
         if not served.keeps_status:
             self._begin_status(served, document)
         self.lifecycle.admit(target, document, None, manner.user)
+        words = "namespace of the provided object does not match the namespace sent on"
+        require_namespace(served, metadata, target.namespace, words)
+        version = metadata.get("resourceVersion", "")
+        if updating:
+            revision(version)
+        check_kind(served, sent)
         document = self._judged(served, document, None, [], creating=True)
+        if manner.dry_run:
+            document["metadata"] |= _if_there(metadata, "resourceVersion")
+        elif not updating:
+            require_no_revision(version)
         there = self.store.collection(served.storage_key).get(target.key)
         if there is not None:
             going = "deletionTimestamp" in loaded(there, served.type)["metadata"]
@@ -152,14 +169,16 @@ class Writer:
         """Replace an object, or its status. Raises ApiError."""
         served = target.served
         document, warnings = self._read(served, sent, manner)
-        _require_place(target, document["metadata"])
-        there = self.store.collection(served.storage_key).get(target.key)
-        if there is None and served.create_on_update and not target.subresource:
-            self.lifecycle.creating_by_update(target, manner.user)
-            return self.create(target, sent, manner)
-        if there is None and document["metadata"].get("uid"):
-            raise _other_uid(target, document["metadata"]["uid"], "")
+        metadata = document["metadata"]
+        require_place(served, metadata, target.namespace, target.name)
+        if self.store.collection(served.storage_key).get(target.key) is None:
+            require_uid(served, target.name, metadata.get("uid", ""), "")
+            if served.create_on_update and not target.subresource:
+                self.lifecycle.creating_by_update(target, manner.user)
+                return self.create(target, sent, manner, updating=True)
         old = loaded(self.current(target), served.type)
+        require_uid(served, target.name, metadata.get("uid", ""), old["metadata"]["uid"])
+        self._require_current(target, sent, metadata, old)
         return self._replace(target, document, old, manner, warnings)
 
     def patch(self, target: Target, change: Callable[[Json], object], manner: Manner = Manner()) -> Written:
@@ -167,30 +186,46 @@ class Writer:
         served = target.served
         old = loaded(self.current(target), served.type)
         sent = change(old)
+        if not isinstance(sent, dict):
+            raise undecodable_patch(sent, "couldn't get version/kind; json parse error: it is no object")
         try:
             document, warnings = self._read(served, sent, manner, patched=True)
-            _require_place(target, document["metadata"])
+        except ApiError as error:
+            if error.code != HTTPStatus.BAD_REQUEST:
+                raise
+            why = error.why if isinstance(error, Undecodable) else error.message
+            raise undecodable_patch(sent, why) from None
+        require_place(served, document["metadata"], target.namespace, target.name)
+        self._require_current(target, sent, document["metadata"], old)
+        try:
             return self._replace(target, document, old, manner, warnings)
         except Undecodable as error:
             raise undecodable_patch(sent, error.why) from None
+
+    def _require_current(self, target: Target, sent: object, metadata: Json, old: Json) -> None:
+        """Refuse what replaces another state of the object, or is of another kind. Raises ApiError."""
+        version, there = metadata.get("resourceVersion", ""), old["metadata"]["resourceVersion"]
+        require_revision(target.served, target.name, version, there)
+        check_kind(target.served, sent, target.subresource)
 
     def _replace(
         self, target: Target, document: Json, old: Json, manner: Manner, warnings: tuple[str, ...]
     ) -> Written:
         served, metadata = target.served, document["metadata"]
-        self._check_preconditions(target, metadata, old["metadata"])
         carried, causes = meta.carried_over(metadata, old["metadata"])
         document["metadata"] = carried
         _keep_apart(target, document, old)
         carried["resourceVersion"] = old["metadata"]["resourceVersion"]
         self.lifecycle.admit(target, document, old, manner.user)
+        if target.subresource and not served.builtin:
+            causes = []  # of what was sent nothing but the status counts
         document = self._judged(served, document, old, causes)
         if target.subresource != "status":
             _count_generation(served, document, old)
         if document == old:
             return Written(stored(old), warnings=warnings)
         if self._may_go(target, document) and not manner.dry_run:
-            self.finish(target, document)
+            self.finish(target, old)
             return Written(stored(document), warnings=warnings)
         return Written(self._keep(target, document, manner), warnings=warnings)
 
@@ -199,23 +234,6 @@ class Writer:
         metadata = document["metadata"]
         going = "deletionTimestamp" in metadata and not metadata.get("finalizers")
         return going and not self.lifecycle.holds(target)
-
-    def _check_preconditions(self, target: Target, metadata: Json, old: Mapping[str, Any]) -> None:
-        served = target.served
-        uid, version = metadata.get("uid"), metadata.get("resourceVersion")
-        if uid and uid != old["uid"]:
-            raise _other_uid(target, uid, old["uid"])
-        if version in (None, "", "0") and not served.unconditional_update:
-            raise _without_version(served, target.name)
-        if version and version != old["resourceVersion"]:
-            if not (version.isascii() and version.isdigit()):
-                why = f'strconv.ParseUint: parsing "{version}": invalid syntax'
-                raise plain_failure(f'resourceVersion: Invalid value: "{version}": {why}')
-            raise conflict(
-                served.type,
-                target.name,
-                "the object has been modified; please apply your changes to the latest version and try again",
-            )
 
     def finish(self, target: Target, document: Json) -> None:
         """Take an object out of the store, and tell the lifecycle."""
@@ -230,6 +248,7 @@ class Writer:
         kept = self.store.collection(served.storage_key).get(target.key)
         old = loaded(kept, served.type) if kept is not None else None
         document, _ = self._read(served, sent, Manner())
+        check_kind(served, sent)
         if "deletionTimestamp" in document["metadata"]:
             self.lifecycle.removing(target, {"metadata": {}})
         self.lifecycle.admit(target, document, old, None)
@@ -256,8 +275,9 @@ class Writer:
             "kind": of.kind,
             "metadata": meta.known(sent.get("metadata"), of.kind, of.version),
         }
+        self.registry.shape(served).zeros(document)
         pruned, dropped = self.registry.shape(served).prune(document)
-        self.registry.shape(served).zeros(pruned)
+        pruned = self._canonical(served, pruned)
         dropped = [*meta.unknown(sent.get("metadata")), *dropped]
         if dropped and manner.strict:
             said = ", ".join(f'unknown field "{path}"' for path in dropped)
@@ -279,7 +299,7 @@ class Writer:
                 metadata,
                 namespaced=of.namespaced,
                 name_rule=served.name_rule,
-                standard_finalizers=served.builtin,
+                standard_finalizers=served.builtin and served.storage_key not in _ANY_FINALIZER,
             ),
             *causes,
         ]
@@ -316,37 +336,14 @@ class Writer:
         return body
 
 
-def _require_namespace(target: Target, metadata: Json, words: str) -> None:
-    """Raise ApiError where an object says that it lives elsewhere than the path."""
-    if not target.served.type.namespaced:
-        metadata.pop("namespace", None)
-    elif metadata.setdefault("namespace", target.namespace) != target.namespace:
-        raise bad_request(f"the {words} the request")
-
-
-def _require_place(target: Target, metadata: Json) -> None:
-    """Raise ApiError where a replacement says that it is another object than the path's."""
-    name = metadata.get("name")
-    if not name:
-        raise bad_request(
-            f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
-        )
-    if name != target.name:
-        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({target.name})")
-    said = metadata.get("namespace", "")
-    _require_namespace(target, metadata, f"namespace of the object ({said}) does not match the namespace on")
-
-
-def _other_uid(target: Target, uid: str, there: str) -> ApiError:
-    why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {there}"
-    return conflict(target.served.type, target.name, why)
-
-
-def _without_version(served: Served, name: str) -> ApiError:
-    """Return the error for a PUT that names no version; of custom resources it names the resource, not the kind."""
-    of = served.type
-    cause = Cause("Invalid value: 0x0: must be specified for an update", "metadata.resourceVersion")
-    return invalid(of.kind if served.builtin else of.plural, of.group, name, [cause])
+_ANY_FINALIZER = frozenset(
+    (
+        "coordination.k8s.io/leases",
+        "policy/poddisruptionbudgets",
+        "apiextensions.k8s.io/customresourcedefinitions",
+    )
+)
+"""Built-in kinds whose finalizers may be any names."""
 
 
 def _keep_apart(target: Target, document: Json, old: Json) -> None:
@@ -361,10 +358,10 @@ def _keep_apart(target: Target, document: Json, old: Json) -> None:
     elif target.subresource == "status":
         kept = {key: value for key, value in old.items() if key != "status"}
         if served.builtin:
-            kept["metadata"] = {**document["metadata"], **_if_there(old["metadata"], "labels")}
+            kept["metadata"] = _of_status(served, document["metadata"], old["metadata"])
         else:
             kept["metadata"] = dict(old["metadata"])
-        status = document.get("status")
+        status = document.get("status", {} if served.builtin else None)
         document.clear()
         document.update(kept)
         if status is not None:
@@ -372,6 +369,15 @@ def _keep_apart(target: Target, document: Json, old: Json) -> None:
     elif served.type.status_subresource:
         document.pop("status", None)
         document.update(_if_there(old, "status"))
+
+
+def _of_status(served: Served, metadata: Json, old: Json) -> Json:
+    """Return the metadata of a write of the status: most kinds take it as it is sent."""
+    kept = _KEPT_BY_STATUS.get(served.storage_key, "")
+    return {**{key: value for key, value in metadata.items() if key != kept}, **_if_there(old, kept)}
+
+
+_KEPT_BY_STATUS = {"apps/deployments": "labels", "/pods": "ownerReferences"}
 
 
 def _if_there(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -43,9 +43,10 @@ def _in_object(schema: Mapping[str, Any], message: str) -> Zeros | None:
         inner = _in_field(sub, field)
         if inner is not None:
             below[name] = inner
-    if not below and not omitted:
-        return None
+    return _members(below, frozenset(omitted)) if below or omitted else None
 
+
+def _members(below: Mapping[str, Zeros], omitted: frozenset[str]) -> Zeros:
     def bring(value: Any) -> None:
         for key, item in list(value.items()):
             if item is None:
