@@ -1,19 +1,16 @@
-"""What the differential suite says to servers: random operations on random objects, right and wrong ones.
+"""The bodies of the differential suite: random objects of each of its kinds, right and wrong ones.
 
-It owns the grammar of bodies and requests. Everything is drawn from the one Random that it is given; what only a
-server knows (uids, revisions, continue tokens, whole objects) stands in an operation as a Ref.
+Everything is drawn from the one Random that is given; no servers, no requests.
 """
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tests.conformance.api import JSON, JSON_PATCH, MERGE_PATCH, PARTIAL, PARTIAL_LIST, STRATEGIC_PATCH, Document
+from tests.conformance.api import Document
 from tests.conformance.resources import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -28,66 +25,13 @@ from tests.conformance.resources import (
 Path = tuple[str | int, ...]
 Content = Callable[[random.Random], Document]
 
-NAMESPACES = ("differential-a", "differential-b")
-NOWHERE = "differential-nowhere"
-SENTINEL = "zz"
-"""The object whose coming ends a watch; no other has this name."""
-
-
-class Key(NamedTuple):
-    """One object of a server; without a name a collection."""
-
-    resource: Resource
-    namespace: str
-    name: str = ""
-
-    @property
-    def path(self) -> str:
-        return self.resource.path(self.namespace, self.name)
-
-
-class Ref(NamedTuple):
-    """What a server said: "uid", "resourceVersion" or "object" of an object, "resourceVersion" or "continue" of a list.
-
-    ``age`` counts back from the newest state that was seen. ``changes`` are made to an object, a None deletes.
-    """
-
-    what: str
-    key: Key
-    age: int = 0
-    changes: tuple[tuple[Path, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One request, but for what the Refs in it stand for. Verb "watch" reads until the sentinel comes."""
-
-    verb: str
-    key: Key
-    subresource: str = ""
-    query: Mapping[str, object] = field(default_factory=dict)
-    body: Any = None
-    content_type: str = JSON
-    accept: str = JSON
-    sentinel: Document | None = None
-
-    def __str__(self) -> str:
-        query = "&".join(f"{name}={value}" for name, value in self.query.items())
-        said = json.dumps(self.body, default=str) if self.body is not None else ""
-        kind = self.content_type.removeprefix("application/") if self.verb == "patch" else ""
-        where = "/".join(filter(None, (self.key.path, self.subresource)))
-        return " ".join(filter(None, (self.verb, where + ("?" + query if query else ""), kind, said)))
-
-
-# -- bodies --------------------------------------------------------------------------------------------
-
 ANYTHING: tuple[Any, ...] = (
     None, "", "x", "A b", 0, 5, -1, 1.5, 2**40, 1e30, True, False, [], {}, ["a"], ["a", "a"], [None], {"a": "b"},
     {"a": None}, "a.b/c", "x" * 300, "2020-01-02T03:04:05Z", [{"name": "a"}, {"name": "a"}],
 )  # fmt: skip
-_NAMES = ("a", "b", "c")
-_ODD_NAMES = ("A", "a_b", "-a", "a.b", "a b", "x" * 254, "a/b", "a%b", "..", "ü", "")
-_LABELS: tuple[Document, ...] = ({"app": "a"}, {"app": "b"}, {"app": "a", "tier": "x"}, {"example.com/app": ""})
+NAMES = ("a", "b", "c")
+ODD_NAMES = ("A", "a_b", "-a", "a.b", "a b", "x" * 254, "a/b", "a%b", "..", "ü", "")
+LABELS: tuple[Document, ...] = ({"app": "a"}, {"app": "b"}, {"app": "a", "tier": "x"}, {"example.com/app": ""})
 _ODD_LABELS: tuple[Any, ...] = (
     {"a b": "x"}, {"app": "a b"}, {"app": 5}, {"app": None}, {"x" * 64: ""}, {"": ""}, {"a/b/c": ""}, "x", [], None,
 )  # fmt: skip
@@ -110,7 +54,7 @@ def metadata(rng: random.Random, name: str) -> Document:
     """Return metadata, odd in one case of eight."""
     made: Document = {"name": name}
     if rng.random() < 0.5:
-        made["labels"] = rng.choice(_LABELS)
+        made["labels"] = rng.choice(LABELS)
     if rng.random() < 0.2:
         made["annotations"] = {"note": rng.choice("xyz")}
     if rng.random() < 0.15:
@@ -130,7 +74,7 @@ def some(rng: random.Random, fields: Mapping[str, Sequence[Any]], share: float =
 _WIDGET: Mapping[str, Sequence[Any]] = {
     "size": ("small", "large"),
     "weight": (0, 50, 100, 5.0),
-    "ratio": (0.5, 1, 2.0),
+    "ratio": (0.5, 1.5, 2.5),
     "enabled": (True, False),
     "code": ("ab", "xyz"),
     "when": ("2020-01-02T03:04:05Z", "2020-01-02T03:04:05.123+01:00"),
@@ -200,7 +144,16 @@ def _config_map(rng: random.Random) -> Document:
     return some(
         rng,
         {
-            "data": ({"k": "v"}, {"k": "w", "l": ""}, {}, {"k": "v"}, {"k": 5}, {"a b": "x"}, {"k": None}, {"..": ""}),
+            "data": (
+                {"k": "v"},
+                {"k": "w", "l": ""},
+                {},
+                {"k": "v"},
+                {"k": 5},
+                {"a b": "x"},
+                {"k": None},
+                {"..": ""},
+            ),
             "binaryData": ({"b": "AAA="}, {"k": "AAA="}, {"b": "no base64"}, {"b": ""}),
             "immutable": (False, False, False, True, None, "x"),
         },
@@ -242,16 +195,17 @@ def _role(rng: random.Random) -> Document:
 def _role_binding(rng: random.Random) -> Document:
     group = "rbac.authorization.k8s.io"
     good = {"apiGroup": group, "kind": "Role", "name": "a"}
-    refs = [good] * 12 + [
+    refs: list[Any] = [good] * 12 + [
         {"apiGroup": group, "kind": "ClusterRole", "name": "view"}, {"kind": "Role", "name": "a"},
         {"apiGroup": group, "kind": "Foo", "name": "a"}, {"apiGroup": group, "kind": "Role"}, {}, None,
         {"apiGroup": "x", "kind": "Role", "name": "a"}, {"apiGroup": group, "kind": "Role", "name": "a/b"},
     ]  # fmt: skip
-    subjects = [
-        {"kind": "User", "name": "u"}, {"kind": "User", "name": "u", "apiGroup": group}, {"kind": "Group", "name": "g"},
+    subjects: list[Any] = [
+        {"kind": "User", "name": "u"}, {"kind": "User", "name": "u", "apiGroup": group},
+        {"kind": "Group", "name": "g"},
         {"kind": "ServiceAccount", "name": "s", "namespace": "n"}, {"kind": "ServiceAccount", "name": "s"},
     ]  # fmt: skip
-    odd = [
+    odd: list[Any] = [
         {"kind": "Foo", "name": "u"}, {"kind": "User"}, {"kind": "User", "name": "u", "apiGroup": "x"}, {}, None,
         {"kind": "ServiceAccount", "name": "A b", "namespace": "n"}, {"kind": "User", "name": "u", "namespace": "n"},
         {"kind": "ServiceAccount", "name": "s", "namespace": "n", "apiGroup": group},
@@ -313,7 +267,7 @@ def _pod_spec(rng: random.Random) -> Document:
                 "terminationGracePeriodSeconds": (5, 30),
                 "nodeSelector": ({"disk": "ssd"},),
                 "tolerations": ([{"key": "a", "operator": "Exists"}],),
-                "volumes": ([{"name": "v"}], [{"name": "v", "configMap": {"name": "a"}}]),
+                "volumes": ([{"name": "v"}], [{"name": "v"}, {"name": "w"}]),
                 "hostNetwork": (False,),
             },
             0.2,
