@@ -11,12 +11,12 @@ import pytest
 
 from tests.cluster.controlplane import ControlPlane
 from tests.conformance.crds import serving_standard
-from tests.conformance.differential import Difference, Pair, Side
 from tests.conformance.embedded import InProcessApi, sandbox
 from tests.conformance.expect import succeeded
 from tests.conformance.grammar import kinds
 from tests.conformance.operations import NAMESPACES, Script
 from tests.conformance.resources import NAMESPACES as NAMESPACE
+from tests.conformance.sides import Difference, Pair, Side
 from tests.conformance.targets import _from_kubeconfig
 from tests.torture import part
 
