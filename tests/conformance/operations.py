@@ -143,6 +143,9 @@ class Script:
         body = kind.resource.body(name, metadata=metadata(self._rng, name), **content)
         if self._chance(0.25):
             body = changed(body, *self._change(kind, body))
+        about = body.get("metadata")
+        if isinstance(about, dict) and not about.get("name"):
+            about.pop("generateName", None)  # each server would make a name of its own
         return body
 
     def _change(self, kind: Kind, document: Document, values: Sequence[Any] = ANYTHING) -> tuple[Path, Any]:
@@ -291,7 +294,9 @@ class Script:
                 meta["resourceVersion"] = Ref("resourceVersion", key, self._rng.randrange(2))
             if self._chance(0.3):
                 meta["finalizers"] = None
-        places = [path for path in paths(patch) if kind.anything or isinstance(path[-1], str)]
+        places = paths(patch)
+        if not kind.anything:
+            places = [path for path in places if isinstance(path[-1], str) and path[0] != "status"]
         return changed(patch, self._rng.choice(places), None) if places and self._chance(0.25) else patch
 
     def _directed(self, patch: Any) -> Any:
@@ -330,7 +335,8 @@ class Script:
             if not kind.anything and not isinstance(step["value"], bool | float | list | dict | None):
                 step["value"] = "x"
         if step["op"] in ("copy", "move"):
-            step["from"] = rng.choice(_JSON_PATHS)
+            # Not all of metadata, where each server has values of its own.
+            step["from"] = rng.choice([path for path in _JSON_PATHS if path not in ("", "/metadata", "metadata")])
         return step
 
     # -- deleting ----------------------------------------------------------------------------------------

@@ -123,6 +123,15 @@ def metadata_of_embedded_resources_loses_what_is_empty(place: Place) -> None:
 
 
 @case()
+def the_type_of_an_embedded_resource_is_a_text(place: Place) -> None:
+    for value in (None, 5):
+        for field in ("apiVersion", "kind"):
+            template = {"apiVersion": "v1", "kind": "Pod", field: value}
+            answer = place.send("POST", place.widgets, body=place.widgets.body("a", spec={"template": template}))
+            refused(answer, 400, "BadRequest", f"spec.template.{field}: Invalid value", "must be a string")
+
+
+@case()
 def a_list_of_custom_resources_always_has_a_continuation(place: Place) -> None:
     listed = succeeded(place.send("GET", place.widgets))
     assert listed["metadata"]["continue"] == ""

@@ -39,9 +39,12 @@ def undecodable_patch(patched: object, why: str) -> ApiError:
 
 
 def require_decodable(served: Served, violations: Iterable[Violation]) -> None:
-    """Raise Undecodable for the first value of a wrong type; null can stand for anything."""
+    """Raise Undecodable for the first value of a wrong type.
+
+    Null can stand for anything, but not for the type of an embedded resource.
+    """
     for violation in violations:
-        if violation.value is None:
+        if violation.value is None and (served.builtin or "metadata" in violation.path):
             continue
         if violation.rule == "type":
             raise Undecodable(served.type, _cannot(served, violation))

@@ -37,7 +37,7 @@ _AFFINITY_SECONDS = 10_800
 def derive(storage_key: str, document: Json, *, creating: bool) -> None:
     """Fill in, in place, what follows from other fields of an object of a built-in kind.
 
-    ``creating`` adds what only a create does: what admission adds to pods, the selector of a job. Fields of a wrong
+    ``creating`` adds what only a create does: the class of a pod, the selector of a job. Fields of a wrong
     type are left for validation to refuse.
     """
     path = _TEMPLATES.get(storage_key, ("",))

@@ -12,6 +12,7 @@ from typing import Any
 
 from zenctl.core.pruning import compile_defaulting, compile_pruning
 from zenctl.core.schema import Check, compile_validation
+from zenctl.core.violation import Violation
 from zenctl.sandbox.apiserver.canonical import compile_canonical
 from zenctl.sandbox.apiserver.embedded import (
     embedded_causes,
@@ -152,11 +153,28 @@ def _custom(served: Served) -> Shape:
     metadata = inlined(reference(OBJECT_META), DEFINITIONS)
     schema = with_metadata(served.schema, metadata)
     types = compile_validation(types_of_metadata(served.schema, metadata), root=False)
+    if embeds(served.schema):
+        types = _with_types_of_embedded(types, served.schema)
     problems = compile_validation(served.schema, filled=True)
     embedded = partial(embedded_causes, served.schema) if embeds(served.schema) else _nothing
     prune, default = compile_pruning(schema), compile_defaulting(schema)
     zeros = _zeros_of_embedded(served.schema, metadata) if embeds(served.schema) else _as_it_is
     return Shape(prune, zeros, default, _as_it_is, types, problems, embedded)
+
+
+def _with_types_of_embedded(types: Check, schema: Mapping[str, Any]) -> Check:
+    """Find beside others what embedded resources have as null for their own type."""
+
+    def check(document: Any) -> list[Violation]:
+        nulls = (
+            Violation("type", None, "string", (*path, key))
+            for path, resource in embedded_resources(schema, document)
+            for key in ("apiVersion", "kind")
+            if resource.get(key, "") is None
+        )
+        return [*types(document), *nulls]
+
+    return check
 
 
 def _zeros_of_embedded(schema: Mapping[str, Any], metadata: Mapping[str, Any]) -> Zeros:
