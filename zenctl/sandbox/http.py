@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from aiohttp import web
@@ -22,6 +23,8 @@ _LARGEST_BODY_BYTES = 256 * 1024 * 1024
 """Of anything that is read at all; the core refuses most of it much earlier."""
 _LONGEST_SILENCE_SECONDS = 1.0
 _GRACE_SECONDS = 2.0
+_ROUNDS_OF_AN_END = 5
+"""Of the event loop, until what follows from the end of a socket is done: TLS, the transport, the protocol."""
 
 Handle = Callable[[Request], Response]
 
@@ -51,13 +54,12 @@ class Listener:
             stream.close()
         if self._web is None:
             return
-        transports = [connection.transport for connection in self._web.connections]
+        sockets = [_socket(connection.transport) for connection in self._web.connections]
         await self._web.shutdown(_GRACE_SECONDS)
-        for transport in transports:
-            if transport is not None:
-                transport.abort()  # a client that keeps its connection would hold the end of TLS up
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)  # what an abort leaves to do is done in the loop's next two rounds
+        for each in sockets:
+            _cut(each)  # a client that keeps its connection would hold the end of TLS up
+        for _ in range(_ROUNDS_OF_AN_END):
+            await asyncio.sleep(0)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers: dict[str, tuple[str, ...]] = {}
@@ -148,6 +150,17 @@ async def _mishap(request: web.BaseRequest, response: Response, mishap: Mishap, 
 
 def _gone(request: web.BaseRequest) -> bool:
     return request.transport is None or request.transport.is_closing()
+
+
+def _socket(transport: asyncio.Transport | None) -> Any:
+    return None if transport is None else transport.get_extra_info("socket")
+
+
+def _cut(connection: Any) -> None:
+    """End a connection below TLS: a transport that was closed before cannot be aborted in every Python 3.11."""
+    if connection is not None:
+        with suppress(OSError):  # it has ended by itself
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def _abort(request: web.BaseRequest) -> None:
