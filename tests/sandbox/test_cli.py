@@ -75,7 +75,7 @@ def test_from_up_to_down(program):
     assert kubeconfig.stat().st_mode & 0o777 == 0o600
     status = program("sandbox", "status")["data"]
     assert (status["pid"], status["url"]) == (shown["data"]["pid"], shown["data"]["url"])
-    assert status["objects"]["/namespaces"] == 4
+    assert status["objects"]["namespaces"] == 4
     assert program("sandbox", "down")["data"]["pid"] == shown["data"]["pid"]
     assert not kubeconfig.exists()
     for command in (("status",), ("down",), ("load", "x.yaml")):
@@ -137,20 +137,27 @@ def test_objects_and_logs_are_loaded_as_they_are(up, tmp_path):
     (dump / "pods.json").write_text(json.dumps({"apiVersion": "v1", "kind": "PodList", "items": [pod]}))
     loaded = up("sandbox", "load", str(dump))["data"]
     assert (loaded["objects"], loaded["logs"], loaded["refused"]) == (1, 2, [])
-    assert up("sandbox", "status")["data"]["objects"]["/namespaces"] == 5
+    assert up("sandbox", "status")["data"]["objects"]["namespaces"] == 5
 
 
 def test_what_cannot_be_loaded_is_named(up, tmp_path):
     (tmp_path / "some.yaml").write_text(
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n---\n"
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Bad_Name}\n---\n"
-        "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n"
+        "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n---\n"
+        "replicas: 3\n"
     )
     loaded = up("sandbox", "load", str(tmp_path / "some.yaml"), code=3)
-    assert loaded["data"]["objects"] == 1
+    assert (loaded["data"]["objects"], loaded["data"]["kinds"]) == (1, {"ConfigMap": 1})
     refused = {each["object"]: each["why"] for each in loaded["data"]["refused"]}
     assert "not served here" in refused["Widget w"]
     assert "metadata.name" in refused["ConfigMap Bad_Name"]
+    assert "no apiVersion and kind" in refused[f"a document in {tmp_path / 'some.yaml'}"]
+
+
+@pytest.mark.parametrize("name", ["nothing.yaml", "nothing", "nothing.tar"])
+def test_a_path_where_nothing_is_is_named(up, tmp_path, name):
+    assert f"no file or folder {tmp_path / name}" in up("sandbox", "load", str(tmp_path / name), code=2)
 
 
 def test_an_archive_is_loaded_with_everything_in_it(up):

@@ -21,13 +21,14 @@ from hypothesis import strategies as st
 from zenctl.manifests.load import crd_yaml
 from zenctl.sandbox.apiserver.crds import (
     NOTHING_TAKEN,
+    described_versions,
     established_status,
-    served_versions,
     taken_names,
     validate_crd,
     with_defaults,
 )
 from zenctl.sandbox.apiserver.errors import ApiError
+from zenctl.sandbox.apiserver.kinds import Served
 
 Json = dict[str, Any]
 RECORDED = [
@@ -243,6 +244,10 @@ def test_defaults_are_filled_in_and_nothing_else_is():
 
 
 # -- serving ------------------------------------------------------------------------------------------
+
+
+def served_versions(document: Json) -> tuple[Served, ...]:
+    return tuple(served for served, is_served in described_versions(document) if is_served)
 
 
 def test_nothing_is_served_before_a_crd_is_established():

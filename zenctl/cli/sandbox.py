@@ -159,11 +159,13 @@ def load(
         logs = [log for file in files if file.suffix == ".log" and (log := log_of(file, read_local(file)))]
         if not texts and not logs:
             raise UsageError(f"the folder {what} holds no YAML or JSON files and no logs")
-        return put_in(sandbox, what, objects_of_files(texts), logs)
+        objects, others = objects_of_files(texts)
+        return put_in(sandbox, what, objects, logs, others)
+    if (path.suffix in SUFFIXES or "/" in what) and not path.is_file():
+        raise UsageError(f"there is no file or folder {what}", hint="give a file, a folder or an archive")
     if path.suffix in SUFFIXES:
-        if not path.is_file():
-            raise UsageError(f"there is no file {what}", hint="give a file, a folder or an archive")
-        return put_in(sandbox, what, objects_of_files({what: read_local(path)}))
+        objects, others = objects_of_files({what: read_local(path)})
+        return put_in(sandbox, what, objects, rejected=others)
     archive = open_named(session, what, "")
     return put_in(sandbox, archive.name, objects_of_archive(archive))
 

@@ -78,6 +78,11 @@ def objects_in(document: Any, *, depth: int = 0) -> Iterator[dict[str, Any]]:
             yield document
 
 
+def is_empty_list(document: Any) -> bool:
+    """Return whether a document is a list, and right to hold no objects."""
+    return isinstance(document, dict) and document.get("items") == []
+
+
 def typed(item: Any, parent: dict[Any, Any]) -> Any:
     """Give an item of a typed list its kind; built-in lists leave it out of their items."""
     kind = str(parent.get("kind") or "").removesuffix("List")

@@ -9,7 +9,7 @@ import msgspec
 
 from zenctl.archive.format import Collection
 from zenctl.archive.reader import Archive
-from zenctl.core.documents import NotADocument, documents, objects_in
+from zenctl.core.documents import NotADocument, documents, is_empty_list, objects_in
 from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION
 from zenctl.errors import UsageError
 from zenctl.restore.batch import Batch
@@ -72,7 +72,7 @@ class FilesSource:
                         self._found.setdefault((value["apiVersion"], value["kind"]), []).append(_encoded(value))
                     else:
                         yield f"{value['kind']} in {name}"
-                if empty and not _empty_list(document):
+                if empty and not is_empty_list(document):
                     yield f"document without a Kubernetes object in {name}"
         except NotADocument as error:
             hint = "give a file that kubectl get -o yaml or -o json wrote"
@@ -85,10 +85,6 @@ class FilesSource:
         if value["kind"] == CONFIG_MAP.kind:
             return bool(value["apiVersion"] == CONFIG_MAP.version)
         return str(value["apiVersion"]).rpartition("/")[0] == self._group
-
-
-def _empty_list(document: Any) -> bool:
-    return isinstance(document, dict) and document.get("items") == []
 
 
 def _encoded(value: Mapping[str, Any]) -> bytes:

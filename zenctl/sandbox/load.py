@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from zenctl.archive.reader import Archive
-from zenctl.core.documents import NotADocument, documents, objects_in
+from zenctl.core.documents import NotADocument, documents, is_empty_list, objects_in
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
 from zenctl.core.report import Cell, Column, Facts, Report, Result, Table, Text, Tone
 from zenctl.errors import ExitCode, UsageError
@@ -49,7 +49,7 @@ class Rejected(Result, frozen=True):
 class Accepted(msgspec.Struct, frozen=True):
     """What the sandbox says of one batch."""
 
-    loaded: int
+    kinds: dict[str, int]
     refused: tuple[Rejected, ...] = ()
 
 
@@ -70,16 +70,23 @@ class Loaded(Result, frozen=True):
     refused: tuple[Rejected, ...]
 
 
-def objects_of_files(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Return every object in files, CRDs first, the items of Lists one by one. Raises UsageError, naming the file."""
+def objects_of_files(files: Mapping[str, bytes]) -> tuple[list[dict[str, Any]], list[Rejected]]:
+    """Return every object in files, CRDs first, the items of Lists one by one; and the documents that hold none.
+
+    Raises UsageError, naming the file.
+    """
     found: list[dict[str, Any]] = []
+    others: list[Rejected] = []
     for name, content in files.items():
         try:
             for document in documents(content):
-                found += objects_in(document)
+                objects = list(objects_in(document))
+                found += objects
+                if not objects and not is_empty_list(document):
+                    others.append(Rejected(object=f"a document in {name}", why="it has no apiVersion and kind"))
         except NotADocument as error:
             raise UsageError(f"{name} is {error}", hint="give YAML or JSON of Kubernetes objects") from None
-    return sorted(found, key=lambda each: each["kind"] != CUSTOM_RESOURCE_DEFINITION.kind)
+    return sorted(found, key=lambda each: each["kind"] != CUSTOM_RESOURCE_DEFINITION.kind), others
 
 
 def objects_of_archive(archive: Archive) -> Iterator[dict[str, Any]]:
@@ -100,19 +107,24 @@ def log_of(path: PurePath, text: bytes) -> Log | None:
     return Log(parts[-3], parts[-2], container.removesuffix(_PREVIOUS), previous, text)
 
 
-def load(sandbox: Sandbox, source: str, objects: Iterable[dict[str, Any]], logs: Iterable[Log] = ()) -> Report:
-    """Put objects, in an order in which each can be, and logs in; report what became of them."""
+def load(
+    sandbox: Sandbox,
+    source: str,
+    objects: Iterable[dict[str, Any]],
+    logs: Iterable[Log] = (),
+    rejected: Iterable[Rejected] = (),
+) -> Report:
+    """Put objects, in an order in which each can be, and logs in; report what became of them all."""
     kinds: Counter[str] = Counter()
-    refused: list[Rejected] = []
-    count = 0
-    for lines in _batches(_counted(objects, kinds)):
+    refused = list(rejected)
+    for lines in _batches(objects):
         accepted = sandbox.post("load", lines, Accepted, doing="load objects into the sandbox")
-        count += accepted.loaded
+        kinds.update(accepted.kinds)
         refused += accepted.refused
     given = list(logs)
     for log in given:
         _put(sandbox, log)
-    return _report(Loaded(source=source, objects=count, kinds=dict(sorted(kinds.items())), logs=len(given),
+    return _report(Loaded(source=source, objects=kinds.total(), kinds=dict(sorted(kinds.items())), logs=len(given),
                           refused=tuple(refused)))  # fmt: skip
 
 
@@ -120,12 +132,6 @@ def _put(sandbox: Sandbox, log: Log) -> None:
     place = {"namespace": log.namespace, "pod": log.pod, "container": log.container}
     query = urlencode({**place, "previous": str(log.previous).lower()})
     sandbox.post(f"logs?{query}", log.text, dict, doing="load a log into the sandbox")
-
-
-def _counted(objects: Iterable[dict[str, Any]], kinds: Counter[str]) -> Iterator[dict[str, Any]]:
-    for each in objects:
-        kinds[str(each.get("kind"))] += 1
-        yield each
 
 
 def _batches(objects: Iterable[dict[str, Any]]) -> Iterator[bytes]:
@@ -148,7 +154,7 @@ def _report(data: Loaded) -> Report:
         facts.append(("logs", data.logs))
     blocks: list[Facts | Table | Text] = [Facts(tuple(facts))]
     if data.refused:
-        blocks.append(Text(f"{len(data.refused)} objects were not loaded.", Tone.BAD))
+        blocks.append(Text(f"Not loaded: {len(data.refused)}", Tone.BAD))
         rows = tuple((each.object, each.why) for each in data.refused[:_SHOWN])
         columns = (Column("object"), Column("why", shrinks=True))
         blocks.append(Table(columns, rows, omitted=len(data.refused) - len(rows)))

@@ -22,7 +22,6 @@ class Told(msgspec.Struct, frozen=True, rename="camel"):
 
     version: str
     resource_version: str
-    oldest_resource_version: str
     objects: dict[str, int]
     faults: tuple[Struck, ...] = ()
 
@@ -70,6 +69,7 @@ def up_report(home: Home, record: Record, *, foreground: bool) -> Report:
 
 def status_report(home: Home, record: Record, told: Told, now: datetime) -> Report:
     """Return how a sandbox is."""
+    objects = {".".join(reversed(name.split("/"))).rstrip("."): count for name, count in told.objects.items()}
     data = Running(
         url=record.url,
         pid=record.pid,
@@ -78,7 +78,7 @@ def status_report(home: Home, record: Record, told: Told, now: datetime) -> Repo
         seed=record.seed,
         version=told.version,
         resource_version=told.resource_version,
-        objects=told.objects,
+        objects=objects,
         faults={each.fault: each.struck for each in told.faults},
     )
     facts = (
@@ -91,9 +91,7 @@ def status_report(home: Home, record: Record, told: Told, now: datetime) -> Repo
         ("seed", str(data.seed)),
     )
     columns = (Column("resource"), Column("objects", right=True))
-    names = {name: ".".join(reversed(name.split("/"))).rstrip(".") for name in told.objects}
-    rows = tuple((names[name], count) for name, count in told.objects.items())
-    blocks: list[Facts | Table] = [Facts(facts), Table(columns, rows)]
+    blocks: list[Facts | Table] = [Facts(facts), Table(columns, tuple(objects.items()))]
     if told.faults:
         struck = tuple((each.fault, each.struck) for each in told.faults)
         blocks.append(Table((Column("fault", shrinks=True), Column("struck", right=True)), struck))

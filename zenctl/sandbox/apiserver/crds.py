@@ -91,11 +91,6 @@ def described_versions(document: Document) -> tuple[tuple[Served, bool], ...]:
     return tuple((_served(crd, version, declared[version.name]), version.served) for version in crd.spec.versions)
 
 
-def served_versions(document: Document) -> tuple[Served, ...]:
-    """Return what an accepted CRD makes the server serve."""
-    return tuple(served for served, is_served in described_versions(document) if is_served)
-
-
 def _served(crd: Definition, version: Version, schema: Document) -> Served:
     spec, names = crd.spec, crd.status.accepted_names
     status = version.subresources is not None and version.subresources.status is not None

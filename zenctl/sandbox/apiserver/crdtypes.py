@@ -6,7 +6,7 @@ Nothing is judged here but types. Fields that are not listed are left to whoever
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import msgspec
 
@@ -177,23 +177,11 @@ class Definition(msgspec.Struct, frozen=True):
     status: Status = Status()
 
 
-_Read = TypeVar("_Read")
-
-
 def read_definition(document: Mapping[str, Any]) -> Definition:
     """Return a CRD typed; null counts as absent. Raises ApiError 400 for a value of the wrong type."""
-    return _read(document, Definition)
-
-
-def read_status(document: Mapping[str, Any]) -> Status:
-    """Return the status of a CRD typed; null counts as absent. Raises ApiError 400 for a value of the wrong type."""
-    return _read(document, Status)
-
-
-def _read(document: Mapping[str, Any], wanted: type[_Read]) -> _Read:
     kind = "CustomResourceDefinition"
     try:
-        return msgspec.convert(without_nulls(document), wanted)
+        return msgspec.convert(without_nulls(document), Definition)
     except (msgspec.ValidationError, RecursionError) as error:
         raise bad_request(f'{kind} in version "v1" cannot be handled as a {kind}: {error}') from None
 

@@ -28,6 +28,7 @@ _REASONS = {
 }  # fmt: skip
 _FROM_A_PROXY = frozenset({502})
 _OTHERS = ("reset", "latency", "skew")
+_MOST_SECONDS = 10 * 365 * 86_400
 _KEYS = (
     "verb", "resource", "path", "after", "every", "times", "probability", "retry-after", "after-bytes", "seconds",
     "jitter",
@@ -70,7 +71,7 @@ def parse_fault(text: str) -> Fault:
     """Read a fault. Raises ValueError that says what is wrong."""
     kind, _, rest = text.partition(":")
     if not (kind in _OTHERS or (kind.isascii() and kind.isdigit() and 400 <= int(kind) <= 599)):
-        raise ValueError(f"{kind!r} is no kind of fault; write {FORM}")
+        raise ValueError(f"{kind!r} is no kind of fault")
     given: dict[str, str] = {}
     for part in rest.split(",") if rest else ():
         key, equals, value = part.strip().partition("=")
@@ -113,9 +114,12 @@ def _seconds(text: str) -> float:
     """Read seconds, or a duration such as 5m; either may be negative, for clocks that run behind."""
     sign, size = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)
     try:
-        return sign * float(size)
+        seconds = float(size)
     except ValueError:
-        return sign * parse_duration(size).total_seconds()
+        seconds = parse_duration(size).total_seconds()
+    if not abs(seconds) <= _MOST_SECONDS:  # nor is what is no number
+        raise ValueError(f"{text!r} is longer than ten years")
+    return sign * seconds
 
 
 class Verdict(NamedTuple):

@@ -22,6 +22,7 @@ _DEFAULT_NAMESPACE = "default"
 class Refusal(NamedTuple):
     """An object that was not loaded, and why."""
 
+    kind: str
     what: str
     why: str
 
@@ -40,7 +41,7 @@ class Loader:
                 self._load(document)
                 loaded += 1
             except ApiError as error:
-                refused.append(Refusal(_named(document), error.message))
+                refused.append(Refusal(kind_of(document), _named(document), error.message))
         return loaded, refused
 
     def _load(self, sent: object) -> None:
@@ -81,10 +82,15 @@ def _in_order(documents: Iterable[object]) -> Iterator[object]:
     )
 
 
+def kind_of(document: object) -> str:
+    """Return the kind that a document says it is of."""
+    return str(document.get("kind")) if isinstance(document, dict) else ""
+
+
 def _named(document: object) -> str:
     if not isinstance(document, dict):
         return "something"
     metadata = document.get("metadata")
     named: Json = metadata if isinstance(metadata, dict) else {}
     where = "/".join(str(part) for part in (named.get("namespace"), named.get("name")) if part)
-    return f"{document.get('kind')} {where}".strip()
+    return f"{kind_of(document)} {where}".strip()

@@ -15,7 +15,7 @@ import msgspec
 from zenctl.sandbox.apiserver import discovery, openapi
 from zenctl.sandbox.apiserver.documents import check_size, wanted
 from zenctl.sandbox.apiserver.errors import ApiError, bad_request, method_not_allowed, no_such_page, unknown_resource
-from zenctl.sandbox.apiserver.loading import Loader
+from zenctl.sandbox.apiserver.loading import Loader, kind_of
 from zenctl.sandbox.apiserver.messages import Request, Response, json_response
 from zenctl.sandbox.apiserver.objects import Json
 from zenctl.sandbox.apiserver.pod_logs import LogKey
@@ -122,14 +122,14 @@ class OwnPaths:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"not one JSON document a line: {error}") from None
         loaded, refused = self._loader.load(documents)
-        counts = Counter(str(each.get("kind")) for each in documents if isinstance(each, dict))
+        counts = Counter(map(kind_of, documents)) - Counter(each.kind for each in refused)
         return json_response(
             200,
             {
                 "kind": "SandboxLoad",
                 "loaded": loaded,
                 "kinds": dict(sorted(counts.items())),
-                "refused": [{"object": what, "why": why} for what, why in refused],
+                "refused": [{"object": what, "why": why} for _, what, why in refused],
             },
         )
 
