@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conformance.embedded import TOKEN
 from tests.kube.ports_suite import CHECKS, Place, named
 from tests.sandbox.world import in_process, over_http, with_observations
 from zenctl.core.objects import KeyFields
@@ -103,6 +104,26 @@ def test_history_that_was_forgotten_is_expired(server, place):
     server.compact()
     with pytest.raises(Expired):
         next(place.cluster.watch(place.resource, KeyFields, ListQuery("here"), since))
+
+
+def test_history_is_expired_one_revision_before_it_begins(server, place):
+    _fill(place, 2)
+    server.compact()
+    begins = place.version()
+    place.create("later")
+    (event,) = place.events(begins, 1)
+    assert event.object.key.name == "later"
+    with pytest.raises(Expired):
+        place.events(str(int(begins) - 1), 1)
+
+
+def test_the_next_revision_is_too_large_until_it_is_there(server, place):
+    """Checked here to the number; a real server's counter moves by itself."""
+    path = f"/api/v1/namespaces?resourceVersion={int(place.version()) + 1}"
+    headers = [("Authorization", f"Bearer {TOKEN}")]
+    assert server.call("GET", path, headers, b"").status == 504
+    place.create("a")
+    assert server.call("GET", path, headers, b"").status == 200
 
 
 @pytest.mark.parametrize("spec", ["reset:verb=create,times=1", "reset:verb=create,times=1,after-bytes=40"])
