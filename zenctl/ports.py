@@ -174,7 +174,10 @@ class BlobSink(Protocol):
 
 
 class BlobStore(Protocol):
-    """A place for archives. Names have no folders; every error is Unreachable, Denied or Refused."""
+    """A place for archives and the small notes beside them.
+
+    Names have no folders; every error is Unreachable, Denied or Refused.
+    """
 
     def put(self, name: str) -> BlobSink:
         """Begin a new blob."""
@@ -185,8 +188,11 @@ class BlobStore(Protocol):
     def get(self, name: str, offset: int, length: int) -> bytes:
         """Return exactly length bytes from offset. Raises Damaged where the blob is shorter."""
 
-    def list(self, prefix: str = "") -> Sequence[BlobInfo]:
-        """Return the complete blobs, ordered by name; never one that is being written."""
+    def replace(self, name: str, data: bytes) -> None:
+        """Write a small blob whole, in place of what has the name; readers see the old one or the new one."""
+
+    def list(self, prefix: str = "", suffix: str = ".tar") -> Sequence[BlobInfo]:
+        """Return the complete blobs with such names, ordered by name; never one that is being written."""
 
     def delete(self, name: str) -> None:
         """Remove a blob; harmless where it is gone."""

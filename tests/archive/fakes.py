@@ -57,8 +57,12 @@ class MemoryStore:
             raise Damaged(f"{name} ends at byte {len(data)}")
         return data[offset : offset + length]
 
-    def list(self, prefix: str = "") -> Sequence[BlobInfo]:
-        return [BlobInfo(name, len(data)) for name, data in sorted(self.blobs.items()) if name.startswith(prefix)]
+    def replace(self, name: str, data: bytes) -> None:
+        self.blobs[name] = data
+
+    def list(self, prefix: str = "", suffix: str = ".tar") -> Sequence[BlobInfo]:
+        found = [name for name in sorted(self.blobs) if name.startswith(prefix) and name.endswith(suffix)]
+        return [BlobInfo(name, len(self.blobs[name])) for name in found]
 
     def delete(self, name: str) -> None:
         self.blobs.pop(name, None)

@@ -50,3 +50,7 @@ class Faulty(Files):
     def unlink(self, path: str) -> None:
         self._call("unlink")
         super().unlink(path)
+
+    def rename(self, source: str, target: str) -> None:
+        self._call("rename")
+        super().rename(source, target)

@@ -331,3 +331,24 @@ def test_a_blob_that_shrinks_while_it_is_read_is_damage(store, folder):
     os.truncate(folder / "a.tar", 3)
     with pytest.raises(Damaged, match="ends at byte 3, but bytes up to 5 are needed"):
         store.get("a.tar", 0, 5)
+
+
+def test_a_note_is_replaced_whole_and_listed_by_its_ending(store, folder):
+    store.replace("a.tar.verified.json", b"old")
+    store.replace("a.tar.verified.json", b"newer")
+    assert store.get("a.tar.verified.json", 0, 5) == b"newer"
+    assert [info.name for info in store.list(suffix=".json")] == ["a.tar.verified.json"]
+    assert store.list() == ()
+    assert stat.S_IMODE((folder / "a.tar.verified.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_a_failure_while_replacing_leaves_the_old_note_or_the_new_one(store, folder, at):
+    store.replace("note.json", b"old")
+    files = Faulty()
+    FolderStore(folder, files).replace("note.json", b"old")
+    assert files.calls == ["open", "write", "fsync", "rename", "fsync"]
+    with pytest.raises(Unreachable, match="no space left"):
+        FolderStore(folder, Faulty(at)).replace("note.json", b"new")
+    assert store.get("note.json", 0, 3) == (b"new" if at == 4 else b"old")
+    assert os.listdir(folder) == ["note.json"]

@@ -40,8 +40,8 @@ class ArchiveStore(Protocol):
     def get(self, name: str, offset: int, length: int) -> bytes:
         """Return exactly length bytes from offset. Raises Damaged where the blob is shorter."""
 
-    def list(self, prefix: str = "") -> Sequence[BlobInfo]:
-        """Return the complete blobs, ordered by name."""
+    def list(self, prefix: str = "", suffix: str = ".tar") -> Sequence[BlobInfo]:
+        """Return the complete blobs with such names, ordered by name."""
 
 
 class ListedArchive(NamedTuple):

@@ -22,7 +22,6 @@ from zenctl.ports import BlobInfo
 PARTIAL_SECONDS = 24 * 3600
 """After this time without a write a partial blob belongs to nobody."""
 
-_SUFFIX = ".tar"
 _NAME_BYTES = 200  # NAME_MAX is 255, and the hidden name is longer
 _PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial", re.DOTALL)
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK, errno.EXDEV}
@@ -43,7 +42,7 @@ _CAUSES = {
 
 
 class FolderStore:
-    """Blobs are the files of one folder. Only ``*.tar`` is listed; other names can be put, read and deleted."""
+    """Blobs are the files of one folder."""
 
     def __init__(self, path: Path, files: Files | None = None) -> None:
         self.path = path
@@ -56,12 +55,24 @@ class FolderStore:
             self._make_folder()
         if os.path.lexists(target):
             raise _taken(target)
+        sink, fd = self._begin(name, target)
+        self.sweep(older_than_seconds=PARTIAL_SECONDS, now=os.fstat(fd).st_mtime)
+        return sink
+
+    def _begin(self, name: str, target: str) -> tuple[FolderSink, int]:
         temp = str(self.path / f".{name}.{secrets.token_hex(4)}.partial")
         with translated("cannot create", target):
             fd = self._files.open_new(temp)
-        sink = FolderSink(self._files, fd, temp, target)
-        self.sweep(older_than_seconds=PARTIAL_SECONDS, now=os.fstat(fd).st_mtime)
-        return sink
+        return FolderSink(self._files, fd, temp, target), fd
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Write a small blob whole, in place of what has the name."""
+        target = self._place(name)
+        with translated("cannot create", target):
+            self._make_folder()
+        sink, _ = self._begin(name, target)
+        sink.write(data)
+        sink.commit(overwrite=True)
 
     def size(self, name: str) -> int:
         """Return the size of a blob, whatever its name ends in. Raises Refused where there is none."""
@@ -83,8 +94,8 @@ class FolderStore:
                 offset, length = offset + len(part), length - len(part)
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def list(self, prefix: str = "") -> Sequence[BlobInfo]:
-        """Return the complete ``*.tar`` blobs, ordered by name; no links, folders or partial blobs."""
+    def list(self, prefix: str = "", suffix: str = ".tar") -> Sequence[BlobInfo]:
+        """Return the complete blobs with such names, ordered by name; no links, folders or partial blobs."""
         with translated("cannot list", str(self.path)):
             try:
                 entries = list(os.scandir(self.path))
@@ -92,7 +103,7 @@ class FolderStore:
                 return ()
         found = []
         for entry in entries:
-            if entry.name.startswith(prefix) and entry.name.endswith(_SUFFIX) and _usable(entry.name):
+            if entry.name.startswith(prefix) and entry.name.endswith(suffix) and _usable(entry.name):
                 with suppress(FileNotFoundError), translated("cannot list", entry.path, FileNotFoundError):
                     facts = entry.stat(follow_symlinks=False)
                     if stat.S_ISREG(facts.st_mode):
@@ -181,12 +192,19 @@ class FolderSink:
             self._files.truncate(fd, offset)
         return True
 
-    def commit(self) -> None:
-        """Put the content on disk, then the name, without overwriting; where any of it fails there is no blob."""
+    def commit(self, *, overwrite: bool = False) -> None:
+        """Put the content on disk, then the name; where any of it fails there is no new blob.
+
+        Without ``overwrite`` a name that is taken is Refused.
+        """
         with self._guarded() as fd:
             self._files.fsync(fd)
             self._fd = None
             os.close(fd)
+            if overwrite:
+                self._files.rename(self._temp, self._target)
+                _sync_folder(self._files, os.path.dirname(self._target))
+                return
             self._publish()
             try:
                 _sync_folder(self._files, os.path.dirname(self._target))
