@@ -11,7 +11,7 @@ import pytest
 
 from tests.archive.fakes import OBSERVATION, MemoryStore, objects, small_archive, write
 from zenctl.archive import format as archive_format
-from zenctl.archive.format import Collection, Footer, Manifest, Member, Resource
+from zenctl.archive.format import Collection, Footer, Manifest, Member, Resource, SelfCheck
 from zenctl.archive.reader import open_archive
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "archive-format.md"
@@ -55,7 +55,7 @@ def test_the_reader_of_the_document_sees_damage(reader, place):
     assert done.stderr.startswith(b"damaged: ")
 
 
-@pytest.mark.parametrize("struct", [Footer, Manifest, Collection, Member, Resource])
+@pytest.mark.parametrize("struct", [Footer, Manifest, Collection, Member, Resource, SelfCheck])
 def test_every_key_is_documented(struct):
     missing = [name for name in struct.__struct_encode_fields__ if f"`{name}`" not in TEXT]
     assert missing == []

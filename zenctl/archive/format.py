@@ -32,6 +32,7 @@ MANIFEST_BYTES = 64 * 2**20
 MEMBERS_PER_COLLECTION = 999_999
 
 MANIFEST_NAME = "manifest.json"
+ENCRYPTED_SUFFIX = ".age"
 FOOTER_NAME = "footer.json"
 FOOTER_BYTES = 4 * BLOCK_BYTES
 TAIL_BYTES = BLOCK_BYTES + FOOTER_BYTES + END_BYTES
@@ -147,6 +148,15 @@ class Omission(msgspec.Struct, frozen=True, rename="camel"):
     why: str
 
 
+class SelfCheck(msgspec.Struct, frozen=True, rename="camel"):
+    """What the writer found when it parsed every object and held it against its own CRD before it encrypted."""
+
+    objects: Count
+    problem_count: Count
+    problems: tuple[str, ...]
+    """The first of them, in words."""
+
+
 class Heading(msgspec.Struct, frozen=True, rename="camel"):
     """What a writer must be told: the facts about an archive that its objects do not say."""
 
@@ -171,6 +181,8 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     collections: tuple[Collection, ...]
     omissions: tuple[Omission, ...]
     complete: bool
+    self_check: SelfCheck | None = None
+    """None where the writer did not look into the objects: any reader of an archive in clear can."""
 
     @property
     def objects(self) -> int:
@@ -231,9 +243,14 @@ def seconds(instant: datetime) -> int:
     return int(instant.timestamp())
 
 
-def member_name(folder: str, number: int) -> str:
+def member_name(folder: str, number: int, *, encrypted: bool) -> str:
     """Return the name of the nth object member of a folder, counted from 1."""
-    return f"{folder}/{number:06d}.ndjson.zst"
+    return f"{folder}/{number:06d}.ndjson.zst" + (ENCRYPTED_SUFFIX if encrypted else "")
+
+
+def manifest_name(*, encrypted: bool) -> str:
+    """Return the name of the manifest."""
+    return MANIFEST_NAME + (ENCRYPTED_SUFFIX if encrypted else "")
 
 
 def is_folder(text: str) -> bool:

@@ -63,7 +63,8 @@ def manifest_problems(manifest: Manifest, footer: Footer) -> Iterator[str]:
             yield f"collection {collection.folder!r} appears twice"
         folders.add(collection.folder)
         for number, member in enumerate(collection.members, 1):
-            yield from _place_problems(member, member_name(collection.folder, number), offset)
+            name = member_name(collection.folder, number, encrypted=footer.encrypted)
+            yield from _place_problems(member, name, offset)
             offset = member.offset + occupied(member.stored_size)
         yield from _collection_problems(collection)
     if offset != footer.manifest_offset:

@@ -15,6 +15,7 @@ import msgspec
 import zstandard
 
 from zenctl.archive import tar
+from zenctl.archive.age import Keys, Seal
 from zenctl.archive.format import Member
 from zenctl.core.objects import KeyFields
 from zenctl.errors import Damaged
@@ -36,12 +37,13 @@ class Packed(msgspec.Struct, frozen=True):
 class Packer:
     """Compresses chunks; belongs to one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, seal: Seal | None = None) -> None:
+        self._seal = seal
         # The frame's own checksum is for people who open members with the zstd program.
         self._zstd = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=True, write_checksum=True)
 
     def pack(self, bodies: Sequence[bytes | memoryview], first_key: str, last_key: str) -> Packed:
-        """Return the bodies, one line each, as one zstd frame with both digests.
+        """Return the bodies, one line each, as one zstd frame, encrypted where there is a seal, with both digests.
 
         Raises ValueError where the caller's keys are not those of the bodies: a reader would refuse it.
         """
@@ -49,7 +51,8 @@ class Packer:
         plain = b"\n".join((*bodies, b""))
         if plain.count(b"\n") != len(bodies):
             plain = b"\n".join((*map(_one_line, bodies), b""))
-        stored = self._zstd.compress(plain)
+        frame = self._zstd.compress(plain)
+        stored = frame if self._seal is None else self._seal.close(frame)
         return Packed(
             stored=stored,
             stored_sha256=hashlib.sha256(stored).hexdigest(),
@@ -82,16 +85,20 @@ def stored_part(member: Member, whole: bytes, time_seconds: int) -> memoryview:
     return memoryview(whole)[tar.BLOCK_BYTES : tar.BLOCK_BYTES + member.stored_size]
 
 
-def plain_part(member: Member, stored: memoryview) -> bytes:
-    """Return what a member holds, both digests checked, allocating no more than the manifest allows."""
+def plain_part(member: Member, stored: memoryview, keys: Keys | None = None) -> bytes:
+    """Return what a member holds, both digests checked, allocating no more than the manifest allows.
+
+    With keys it is decrypted on the way. Raises Damaged; Refused where no key fits.
+    """
     if hashlib.sha256(stored).hexdigest() != member.stored_sha256:
         raise Damaged(f"stored bytes of {member.name} do not match their SHA-256")
+    frame = stored if keys is None else keys.open(stored, member.name)
     try:
-        frame = zstandard.get_frame_parameters(stored)
+        claimed = zstandard.get_frame_parameters(frame)
         # The library allocates what the frame claims, so the claim is checked before it is asked.
-        if frame.content_size != member.plain_size or frame.dict_id:
-            raise Damaged(f"{member.name} claims {frame.content_size} plain bytes, not {member.plain_size}")
-        plain = zstandard.ZstdDecompressor().decompress(stored, max_output_size=member.plain_size,
+        if claimed.content_size != member.plain_size or claimed.dict_id:
+            raise Damaged(f"{member.name} claims {claimed.content_size} plain bytes, not {member.plain_size}")
+        plain = zstandard.ZstdDecompressor().decompress(frame, max_output_size=member.plain_size,
                                                         allow_extra_data=False)  # fmt: skip
     except zstandard.ZstdError as error:
         raise Damaged(f"{member.name} cannot be decompressed: {error}") from None

@@ -1,7 +1,7 @@
 """Reading an archive: the tail, the manifest, then only the members that are asked for. Nothing is believed.
 
 Every size is bounded before it is read, every byte that is used was compared with a checksum, and what does
-not fit is Damaged. An archive from a newer format, or an encrypted one, is Refused.
+not fit is Damaged. An archive from a newer format is Refused, and so is an encrypted one without its keys.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from zenctl.archive import members, tar
+from zenctl.archive.age import Keys
 from zenctl.archive.format import (
     FOOTER_BYTES,
     FOOTER_NAME,
-    MANIFEST_NAME,
     TAIL_BYTES,
     Collection,
     Footer,
@@ -23,6 +23,7 @@ from zenctl.archive.format import (
     Member,
     decode_footer,
     decode_manifest,
+    manifest_name,
 )
 from zenctl.archive.layout import footer_problems, manifest_problems
 from zenctl.errors import Damaged, Refused
@@ -55,12 +56,15 @@ class ListedArchive(NamedTuple):
 class Archive:
     """An archive whose footer and manifest were found sound; objects are checked as they are read."""
 
-    def __init__(self, store: ArchiveStore, name: str, size_bytes: int, footer: Footer, manifest: Manifest) -> None:
+    def __init__(self, store: ArchiveStore, listed: ListedArchive, manifest: Manifest, keys: Keys | None) -> None:
+        assert isinstance(listed.footer, Footer)
         self._store = store
-        self.name = name
-        self.size_bytes = size_bytes
-        self.footer = footer
+        self.name = listed.name
+        self.size_bytes = listed.size_bytes
+        self.footer = listed.footer
         self.manifest = manifest
+        self.keys = keys
+        """None where the archive is in clear."""
 
     def collection(self, folder: str) -> Collection | None:
         """Return the collection in a folder such as "Observation.zen.kube-zen.io"."""
@@ -80,7 +84,7 @@ class Archive:
         whole = self._store.get(self.name, member.offset, tar.occupied(member.stored_size))
         try:
             stored = members.stored_part(member, whole, self.footer.time_seconds)
-            lines = members.lines_of(member, members.plain_part(member, stored))
+            lines = members.lines_of(member, members.plain_part(member, stored, self.keys))
             keys = members.keys_of(member, lines, ascending=collection.sorted)
         except Damaged as error:
             raise _named(self.name, error) from None
@@ -103,19 +107,33 @@ def _candidates(collection: Collection, key: str) -> Sequence[Member]:
     return [member for member in collection.members[place : place + 1] if member.first_key <= key]
 
 
-def open_archive(store: ArchiveStore, name: str) -> Archive:
-    """Read footer and manifest. Raises Damaged; Refused where it is encrypted, too new or not there."""
+def open_archive(store: ArchiveStore, name: str, keys: Keys | None = None) -> Archive:
+    """Read footer and manifest; keys that an archive in clear does not need are not used.
+
+    Raises Damaged; Refused where it is encrypted and the keys are missing or others, too new or not there.
+    """
     size_bytes = store.size(name)
-    footer = read_footer(store, name, size_bytes)
-    if footer.encrypted:
-        raise Refused(f"archive {name} is encrypted", hint="this version of zenctl reads archives in clear only")
+    return open_listed(store, ListedArchive(name, size_bytes, read_footer(store, name, size_bytes)), keys)
+
+
+def open_listed(store: ArchiveStore, listed: ListedArchive, keys: Keys | None = None) -> Archive:
+    """Read the manifest of an archive whose footer was read already. Raises as open_archive does."""
+    name, footer = listed.name, listed.footer
+    if not isinstance(footer, Footer):
+        raise footer
+    keys = keys if footer.encrypted else None
+    if footer.encrypted and keys is None:
+        raise Refused(
+            f"archive {name} is encrypted", hint="give a key that opens it: --identity FILE, or - for standard input"
+        )
     whole = store.get(name, footer.manifest_offset, tar.occupied(footer.manifest_size))
     try:
-        manifest = _manifest(footer, whole)
+        data = manifest_data(footer, whole)
+        manifest = decode_manifest(data if keys is None else keys.open(data, f"manifest of {name}"))
         _raise_first(manifest_problems(manifest, footer))
     except Damaged as error:
         raise _named(name, error) from None
-    return Archive(store, name, size_bytes, footer, manifest)
+    return Archive(store, listed, manifest, keys)
 
 
 def read_footer(store: ArchiveStore, name: str, size_bytes: int) -> Footer:
@@ -143,16 +161,18 @@ def _footer(tail: bytes, size_bytes: int) -> Footer:
     return footer
 
 
-def _manifest(footer: Footer, whole: bytes) -> Manifest:
+def manifest_data(footer: Footer, whole: bytes) -> bytes:
+    """Return the manifest as it is stored, out of its whole member. Raises Damaged."""
     end = tar.BLOCK_BYTES + footer.manifest_size
-    if whole[: tar.BLOCK_BYTES] != tar.header(MANIFEST_NAME, footer.manifest_size, footer.time_seconds):
+    name = manifest_name(encrypted=footer.encrypted)
+    if whole[: tar.BLOCK_BYTES] != tar.header(name, footer.manifest_size, footer.time_seconds):
         raise Damaged("tar header of the manifest is not the one that the footer gives")
     data = whole[tar.BLOCK_BYTES : end]
     if hashlib.sha256(data).hexdigest() != footer.manifest_sha256:
         raise Damaged("manifest does not match its SHA-256")
     if any(whole[end:]):
         raise Damaged("padding of the manifest is not zero")
-    return decode_manifest(data)
+    return data
 
 
 def list_archives(store: ArchiveStore, prefix: str = "") -> list[ListedArchive]:

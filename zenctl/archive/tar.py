@@ -1,7 +1,7 @@
 """The one kind of tar header that an archive holds: a regular file in plain ustar, every byte determined.
 
-A header is a function of name, size and time, so verification regenerates it and compares; nothing here
-ever parses one. It must not learn what the members mean.
+A header is a function of name, size and time, so verification regenerates it and compares; what one states
+is believed only then. It must not learn what the members mean.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ MAX_TIME_SECONDS = 8**11 - 1
 
 _NAME_BYTES = 100
 _PREFIX_BYTES = 155
+_SIZE_AT, _SIZE_DIGITS = 124, 11
 _CHECKSUM_AT = 148
 _CHECKSUM_BLANK = b" " * 8
 _MODE_UID_GID = b"0000600\0" + b"0000000\0" * 2
@@ -43,6 +44,21 @@ def _split(name: str) -> tuple[bytes, bytes]:
     if not short or len(short) > _NAME_BYTES or len(prefix) > _PREFIX_BYTES:
         raise ValueError(f"{name!r} does not fit into a tar header")
     return prefix, short
+
+
+def stated(block: bytes) -> tuple[str, int]:
+    """Return the name and size that a header states; only when header() makes the same bytes again are they true.
+
+    What cannot be read as either becomes "" or 0, which no member has.
+    """
+    name = block[:_NAME_BYTES].rstrip(b"\0")
+    prefix = block[BLOCK_BYTES - 12 - _PREFIX_BYTES : BLOCK_BYTES - 12].rstrip(b"\0")
+    size = block[_SIZE_AT : _SIZE_AT + _SIZE_DIGITS]
+    whole = prefix + b"/" + name if prefix else name
+    try:
+        return whole.decode("ascii"), int(size, 8) if size.isdigit() else 0
+    except ValueError:
+        return "", 0
 
 
 def padding(size_bytes: int) -> int:

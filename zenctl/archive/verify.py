@@ -1,25 +1,25 @@
 """Verifying an archive: structure (1), all stored and plain bytes (2), every object and its schema (3).
 
-It reports what it finds instead of stopping at the first, reads one member at a time, and changes nothing.
-Which schema an object must fit is the caller's business.
+It reports what it finds instead of stopping at the first, reads one member at a time, and changes nothing. An
+encrypted archive is verified up to level 2 without its keys; there the first damage found ends it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from enum import IntEnum
 from itertools import pairwise
 
 import msgspec
 
-from zenctl.archive import members, tar
-from zenctl.archive.format import MANIFEST_NAME, Collection, Member
-from zenctl.archive.reader import Archive, ArchiveStore, open_archive
-from zenctl.errors import Damaged
-
-Check = Callable[[Collection, bytes], Sequence[str]]
-"""Says what is wrong with an object of a collection, given its line."""
+from zenctl.archive import members, sealed, tar
+from zenctl.archive.age import Keys
+from zenctl.archive.format import TAIL_BYTES, Collection, Footer, Member, manifest_name
+from zenctl.archive.judge import Check, flaws
+from zenctl.archive.reader import Archive, ArchiveStore, ListedArchive, open_listed, read_footer
+from zenctl.errors import Damaged, Refused
 
 PROBLEMS_KEPT = 1_000
 """How many problems a result names; it counts the others."""
@@ -67,16 +67,24 @@ def verify(
     name: str,
     level: Level = Level.BYTES,
     *,
+    keys: Keys | None = None,
     check: Check | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Verification:
     """Verify an archive up to a level; ``advance`` is called with 1 for each member that is done.
 
-    Raises what the store raises, and Refused where the archive is encrypted or too new; damage is a result.
+    Raises what the store raises, and Refused where the archive is too new, or keys are needed and not there;
+    damage is a result.
     """
     tally = _Tally()
     try:
-        archive = open_archive(store, name)
+        size_bytes = store.size(name)
+        footer = read_footer(store, name, size_bytes)
+        if footer.encrypted and keys is None:
+            _require_no_keys(name, level)
+            _sealed(store, name, footer, level, tally, advance)
+            return tally.result(name, level)
+        archive = open_listed(store, ListedArchive(name, size_bytes, footer), keys)
     except Damaged as error:
         tally.add(_STRUCTURE, name, error.message)
         return tally.result(name, level)
@@ -87,6 +95,29 @@ def verify(
         tally.members += 1
         advance(1)
     return tally.result(name, level)
+
+
+def _require_no_keys(name: str, level: Level) -> None:
+    if level >= Level.OBJECTS:
+        raise Refused(
+            f"archive {name} is encrypted, and level 3 looks into its objects",
+            hint="give a key that opens it with --identity FILE, or verify at level 2, which needs none",
+        )
+
+
+def _sealed(
+    store: ArchiveStore, name: str, footer: Footer, level: Level, tally: _Tally, advance: Callable[[int], None]
+) -> None:
+    """Verify without keys. Raises Damaged at the first thing that is wrong."""
+    tally.bytes += tar.occupied(footer.manifest_size) + TAIL_BYTES
+    for part in sealed.parts(store, name, footer):
+        tally.members += 1
+        tally.bytes += tar.occupied(part.size_bytes) - part.size_bytes
+        advance(1)
+    if level >= Level.BYTES:
+        tally.bytes = TAIL_BYTES
+        for size_bytes in sealed.whole_digest(store, name, footer):
+            tally.bytes += size_bytes
 
 
 class _Tally:
@@ -125,12 +156,13 @@ class _Walk:
         self._tally = tally
         self._check = check
         self._time_seconds = archive.footer.time_seconds
+        self._manifest_name = manifest_name(encrypted=archive.footer.encrypted)
 
     def structure(self) -> Iterator[None]:
         """Compare what lies before, between and behind the data of the members, and read nothing else."""
         footer = self._archive.footer
         places = [(m.name, m.offset, m.stored_size) for _, m in self._archive.members()]
-        places.append((MANIFEST_NAME, footer.manifest_offset, footer.manifest_size))
+        places.append((self._manifest_name, footer.manifest_offset, footer.manifest_size))
         self._compare(0, tar.header(places[0][0], places[0][2], self._time_seconds), places[0][0])
         for (name, offset, size), (next_name, _, next_size) in pairwise(places):
             gap = bytes(tar.padding(size)) + tar.header(next_name, next_size, self._time_seconds)
@@ -153,7 +185,7 @@ class _Walk:
                 digest.update(whole)
                 self._member(collection, member, whole, objects=objects)
             yield
-        end = self._read(MANIFEST_NAME, footer.manifest_offset, tar.occupied(footer.manifest_size))
+        end = self._read(self._manifest_name, footer.manifest_offset, tar.occupied(footer.manifest_size))
         digest.update(end or b"")
         if digest.hexdigest() != footer.content_sha256:
             self._tally.add(_CHECKSUM, self._archive.name, "the bytes before the footer do not match their SHA-256")
@@ -170,7 +202,7 @@ class _Walk:
         try:
             stored = members.stored_part(member, whole, self._time_seconds)
             code = _CHECKSUM
-            plain = members.plain_part(member, stored)
+            plain = members.plain_part(member, stored, self._archive.keys)
             code = _STRUCTURE
             lines = members.lines_of(member, plain)
             self._tally.objects += len(lines)
@@ -182,16 +214,17 @@ class _Walk:
             self._objects(collection, member, lines)
 
     def _objects(self, collection: Collection, member: Member, lines: Sequence[bytes]) -> None:
-        keys: list[str] = []
-        for number, line in enumerate(lines, 1):
-            where = f"{member.name} line {number}"
-            try:
-                keys.append(members.key_of(line))
-                msgspec.json.decode(line)
-            except (Damaged, ValueError, RecursionError) as error:
-                self._tally.add(_OBJECT, where, str(error))
-                continue
-            for problem in self._check(collection, line) if self._check else ():
-                self._tally.add(_SCHEMA, f"{collection.folder} {keys[-1]}", problem)
-        if collection.sorted and not members.ascends(keys):
+        for flaw in flaws(collection.resource, lines, self._check):
+            where = f"{collection.folder} {flaw.key}" if flaw.key else f"{member.name} line {flaw.number}"
+            self._tally.add(_SCHEMA if flaw.key else _OBJECT, where, flaw.what)
+        if collection.sorted and not members.ascends(_keys(lines)):
             self._tally.add(_STRUCTURE, member.name, "keys do not ascend, as the manifest says")
+
+
+def _keys(lines: Sequence[bytes]) -> list[str]:
+    """Return the keys of the lines that have one."""
+    keys = []
+    for line in lines:
+        with suppress(Damaged):
+            keys.append(members.key_of(line))
+    return keys

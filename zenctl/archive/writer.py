@@ -1,7 +1,8 @@
 """Writing an archive: objects in, members out, one commit at the end.
 
 The caller's thread only collects bodies and keys. One worker thread joins, compresses, hashes and stores
-each chunk meanwhile; at most a few chunks exist at a time. Nothing here looks into an object beyond its key.
+each chunk meanwhile; at most a few chunks exist at a time. Nothing here looks into an object beyond its key,
+but where members are encrypted: what nobody without a key can judge later is judged before.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from zenctl.archive import tar
+from zenctl.archive.age import Seal
 from zenctl.archive.format import (
     CHUNK_BYTES,
     CHUNK_OBJECTS,
@@ -26,7 +28,6 @@ from zenctl.archive.format import (
     FORMAT_VERSION,
     MAGIC,
     MANIFEST_BYTES,
-    MANIFEST_NAME,
     MEMBERS_PER_COLLECTION,
     OBJECT_BYTES,
     Collection,
@@ -36,15 +37,18 @@ from zenctl.archive.format import (
     Member,
     Omission,
     Resource,
+    SelfCheck,
     decode_footer,
     encode_footer,
     encode_manifest,
     is_archive_id,
     is_resource,
     is_set_name,
+    manifest_name,
     member_name,
     seconds,
 )
+from zenctl.archive.judge import Check, flaws
 from zenctl.archive.layout import counts_by_folder, footer_problems, manifest_problems
 from zenctl.archive.members import Packer, ascends
 from zenctl.core.objects import RawObject, ResourceType
@@ -55,6 +59,7 @@ _WAITING_CHUNKS = 2
 _CLUSTER_ID_BYTES = 128
 _CLUSTER_NAME_BYTES = 253
 _VERSION_BYTES = 64
+_PROBLEMS_KEPT = 20
 
 
 class Written(NamedTuple):
@@ -76,14 +81,19 @@ class _Chunk(msgspec.Struct):
 class ArchiveWriter:
     """Writes one archive to a sink: begin, add, end for each collection, then finish.
 
-    As a context manager it aborts unless finish was reached. An error of the worker surfaces in the next
-    call. All methods belong to one thread.
+    With a seal every member and the manifest are encrypted, and every object is judged before, by ``check``
+    too where there is one. As a context manager it aborts unless finish was reached. An error of the worker
+    surfaces in the next call. All methods belong to one thread.
     """
 
-    def __init__(self, sink: BlobSink, heading: Heading) -> None:
+    def __init__(
+        self, sink: BlobSink, heading: Heading, seal: Seal | None = None, check: Check | None = None
+    ) -> None:
         self._heading = _checked(heading)
         self._sink = sink
-        self._spool = _Spool(sink, seconds(self._heading.created_at))
+        self._seal = seal
+        judge = None if seal is None else _Judge(check)
+        self._spool = _Spool(sink, seconds(self._heading.created_at), Packer(seal), judge)
         self._collections: dict[str, Collection] = {}
         self._current: _Current | None = None
         self._finished = False
@@ -105,7 +115,7 @@ class ArchiveWriter:
         if not is_resource(facts):
             raise Refused(f"resource {facts.plural!r} in folder {facts.folder!r} has a name that no archive can hold")
         self._current = _Current(facts, self._spool.mark())
-        self._spool.open_folder(facts.folder)
+        self._spool.open_folder(facts)
 
     def add(self, objects: Sequence[RawObject[Any]]) -> None:
         """Append objects in the server's order; their bodies must stay as they are until end.
@@ -187,9 +197,11 @@ class ArchiveWriter:
             raise ValueError(f"collection {self._current.resource.folder} was not ended")
         manifest = self._manifest(tuple(omissions), complete=complete)
         data = encode_manifest(manifest)
+        data = data if self._seal is None else self._seal.close(data)
         if len(data) > MANIFEST_BYTES:
             raise Refused(f"manifest has {len(data):,} bytes, more than the {MANIFEST_BYTES:,} of this format")
-        offset, content_sha256 = self._spool.append(MANIFEST_NAME, data)
+        name = manifest_name(encrypted=self._seal is not None)
+        offset, content_sha256 = self._spool.append(name, data)
         footer_data = encode_footer(self._footer(manifest, data, offset, content_sha256), counts_by_folder(manifest))
         footer = decode_footer(footer_data)
         size_bytes = self._spool.append_tail(footer_data)
@@ -224,10 +236,10 @@ class ArchiveWriter:
             collections=tuple(self._collections.values()),
             omissions=omissions,
             complete=complete,
+            self_check=self._spool.self_check(),
         )
 
-    @staticmethod
-    def _footer(manifest: Manifest, data: bytes, offset: int, content_sha256: str) -> Footer:
+    def _footer(self, manifest: Manifest, data: bytes, offset: int, content_sha256: str) -> Footer:
         return Footer(
             magic=MAGIC,
             format_version=manifest.format_version,
@@ -238,7 +250,7 @@ class ArchiveWriter:
             created_at=manifest.created_at,
             complete=manifest.complete,
             whole=manifest.scope.namespaces is None,
-            encrypted=False,
+            encrypted=self._seal is not None,
             objects=manifest.objects,
             members=manifest.members,
             plain_bytes=manifest.plain_bytes,
@@ -276,16 +288,50 @@ class _Current:
             self._last_key = keys[-1]
 
 
+class _Judge:
+    """Looks into every object before it is encrypted, and keeps a bounded account; belongs to the worker."""
+
+    def __init__(self, check: Check | None) -> None:
+        self._check = check
+        self._resource: Resource | None = None
+        self._begun = SelfCheck(0, 0, ())
+        self.result = self._begun
+
+    def open_folder(self, resource: Resource) -> None:
+        """Judge what comes as objects of this resource."""
+        self._resource, self._begun = resource, self.result
+
+    def restart(self) -> None:
+        """Forget what the open folder held."""
+        self.result = self._begun
+
+    def judge(self, bodies: Sequence[bytes | memoryview]) -> None:
+        """Judge a chunk."""
+        assert self._resource is not None
+        before = self.result
+        folder = self._resource.folder
+        found = [
+            f"{folder} {flaw.key or 'without a readable key'}: {flaw.what}"
+            for flaw in flaws(self._resource, list(map(bytes, bodies)), self._check)
+        ]
+        self.result = SelfCheck(
+            objects=before.objects + len(bodies),
+            problem_count=before.problem_count + len(found),
+            problems=(*before.problems, *found)[:_PROBLEMS_KEPT],
+        )
+
+
 class _Spool:
     """The worker and what belongs to it: the sink, the offset, the digest of all bytes, the open folder.
 
     Other methods than submit wait until the worker is idle, so nothing is shared while it works.
     """
 
-    def __init__(self, sink: BlobSink, time_seconds: int) -> None:
+    def __init__(self, sink: BlobSink, time_seconds: int, packer: Packer, judge: _Judge | None) -> None:
         self._sink = sink
         self._time_seconds = time_seconds
-        self._packer = Packer()
+        self._packer = packer
+        self._judge = judge
         self._worker = ThreadPoolExecutor(1, "zenctl-archive")
         self._jobs: deque[Future[None]] = deque()
         self._error: BaseException | None = None
@@ -304,8 +350,10 @@ class _Spool:
         if self._error is not None:
             return  # what follows a failed chunk must not be written at its place
         try:
+            if self._judge is not None:
+                self._judge.judge(chunk.bodies)
             packed = self._packer.pack(chunk.bodies, chunk.keys[0], chunk.keys[-1])
-            name = member_name(self._folder, len(self._members) + 1)
+            name = member_name(self._folder, len(self._members) + 1, encrypted=self._judge is not None)
             offset = self._offset
             self._write(tar.member(name, packed.stored, self._time_seconds))
         except BaseException as error:
@@ -348,11 +396,20 @@ class _Spool:
             return False
         self._offset, self._digest = mark.offset, mark.digest.copy()
         self._members = []
+        if self._judge is not None:
+            self._judge.restart()
         return True
 
-    def open_folder(self, folder: str) -> None:
-        """Store the chunks to come in this folder."""
-        self._folder, self._members = folder, []
+    def open_folder(self, resource: Resource) -> None:
+        """Store the chunks to come in the folder of this resource."""
+        self._folder, self._members = resource.folder, []
+        if self._judge is not None:
+            self._judge.open_folder(resource)
+
+    def self_check(self) -> SelfCheck | None:
+        """Return what was found in the objects; None where nobody looked."""
+        self._wait()
+        return None if self._judge is None else self._judge.result
 
     def close_folder(self) -> tuple[Member, ...]:
         """Return the members of the folder."""

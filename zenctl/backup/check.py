@@ -5,13 +5,14 @@ The CRDs are those in the archive itself, so the judgement does not depend on an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from zenctl.archive.format import Collection
+from zenctl.archive.format import Collection, Resource
+from zenctl.archive.judge import Check
 from zenctl.archive.reader import Archive
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
 from zenctl.core.schema import compile_schema
@@ -20,18 +21,38 @@ from zenctl.errors import Damaged
 _Validate = Callable[[object], list[str]]
 
 
-def object_check(archive: Archive) -> Callable[[Collection, bytes], Sequence[str]]:
-    """Return the check of one object for the archive's collections."""
-    schemas = _schemas(archive)
-
-    def check(collection: Collection, line: bytes) -> Sequence[str]:
-        value = msgspec.json.decode(line)
-        resource = collection.resource
-        problems = _identity_problems(value, resource.resource_type.api_version, resource.kind)
-        validate = schemas.get((resource.group, resource.plural, resource.version))
-        return problems + (validate(value) if validate else [])
-
+def object_check(archive: Archive) -> Check:
+    """Return the check of one object of an archive, by the CRDs that it holds."""
+    check = ObjectCheck()
+    collection = archive.collection(CUSTOM_RESOURCE_DEFINITION.kind_and_group)
+    check.learn(_lines(archive, collection) if collection else ())
     return check
+
+
+class ObjectCheck:
+    """The check of one object by the CRDs that it was told of; satisfies archive.judge.Check."""
+
+    def __init__(self) -> None:
+        self._schemas: dict[tuple[str, str, str], _Validate] = {}
+
+    def learn(self, definitions: Iterable[bytes | memoryview]) -> None:
+        """Take what each version of each CRD asks; one that cannot be read is for verify to report."""
+        for line in definitions:
+            try:
+                spec = msgspec.json.decode(line, type=_Definition).spec
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+            for version in spec.versions:
+                schema = (version.schema or {}).get("openAPIV3Schema")
+                if isinstance(schema, dict):
+                    self._schemas[spec.group, spec.names.plural, version.name] = compile_schema(schema)
+
+    def __call__(self, resource: Resource, line: bytes) -> Sequence[str]:
+        """Return what is wrong with an object of a resource."""
+        value = msgspec.json.decode(line)
+        problems = _identity_problems(value, resource.resource_type.api_version, resource.kind)
+        validate = self._schemas.get((resource.group, resource.plural, resource.version))
+        return problems + (validate(value) if validate else [])
 
 
 def _identity_problems(value: Any, api_version: str, kind: str) -> list[str]:
@@ -61,22 +82,6 @@ class _DefinitionSpec(msgspec.Struct, frozen=True):
 
 class _Definition(msgspec.Struct, frozen=True):
     spec: _DefinitionSpec
-
-
-def _schemas(archive: Archive) -> dict[tuple[str, str, str], _Validate]:
-    """Return what each version of each CRD in the archive asks; what cannot be read is for verify to report."""
-    collection = archive.collection(CUSTOM_RESOURCE_DEFINITION.kind_and_group)
-    schemas: dict[tuple[str, str, str], _Validate] = {}
-    for line in _lines(archive, collection) if collection else ():
-        try:
-            spec = msgspec.json.decode(line, type=_Definition).spec
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue
-        for version in spec.versions:
-            schema = (version.schema or {}).get("openAPIV3Schema")
-            if isinstance(schema, dict):
-                schemas[spec.group, spec.names.plural, version.name] = compile_schema(schema)
-    return schemas
 
 
 def _lines(archive: Archive, collection: Collection) -> Iterator[bytes]:

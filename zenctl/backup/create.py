@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from zenctl.archive.age import Seal
 from zenctl.archive.format import Cluster, Heading, Omission, Scope, archive_name
 from zenctl.archive.writer import ArchiveWriter, Written
+from zenctl.backup.check import ObjectCheck
 from zenctl.core.listing import Consistency, Page, consistency
 from zenctl.core.objects import (
     CONFIG_MAP,
@@ -60,6 +62,8 @@ class BackupRequest(NamedTuple):
     archive_id: str
     tool_version: str
     set_name: str
+    seal: Seal | None = None
+    """None leaves the archive in clear."""
 
 
 class Created(NamedTuple):
@@ -81,8 +85,9 @@ def create_backup(ports: BackupPorts, request: BackupRequest) -> Created:
     resources = served(ports.discovery.group(request.group), request.group)
     heading = _heading(ports, request)
     name = archive_name(request.set_name, heading.cluster.name, heading.created_at, request.archive_id)
-    with ArchiveWriter(ports.store.put(name), heading) as writer:
-        denied = _write_definitions(writer, ports.reader, resources)
+    check = ObjectCheck()
+    with ArchiveWriter(ports.store.put(name), heading, request.seal, check) as writer:
+        denied = _write_definitions(writer, ports.reader, resources, check)
         unread = [
             error
             for resource in resources
@@ -111,7 +116,7 @@ def _heading(ports: BackupPorts, request: BackupRequest) -> Heading:
 
 
 def _write_definitions(
-    writer: ArchiveWriter, reader: ObjectReader, resources: Sequence[ResourceType]
+    writer: ArchiveWriter, reader: ObjectReader, resources: Sequence[ResourceType], check: ObjectCheck
 ) -> list[Omission]:
     """Write the CRD of each resource; return what may not be read.
 
@@ -129,6 +134,7 @@ def _write_definitions(
             denied.append(Omission(what=f"{CUSTOM_RESOURCE_DEFINITION.full_name}/{name}", why=error.message))
             continue
         found.append(definition)
+    check.learn(definition.body for definition in found)
     writer.add(found)
     # Each was read by itself, so together they are no snapshot.
     versions = [definition.fields.metadata.resource_version for definition in found]
