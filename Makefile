@@ -8,6 +8,7 @@ ifndef SEED
 SEED   := $(shell date +%s)
 endif
 TESTS  ?= tests
+TOOLS  := .work/debian/.asked
 
 .PHONY: help setup demo test test-cluster torture lint format bench bench-sandbox golden docs lock clean
 
@@ -23,16 +24,21 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Programs of Debian's packages that some tests need; where they cannot be had, those tests are skipped by name.
+$(TOOLS): tests/debian.py | $(STAMP)
+	@$(BIN)/python -m tests.debian age zstd
+	@mkdir -p $(@D) && touch $@
+
 demo: $(STAMP) ## see it all on an embedded cluster, in under a minute
 	@$(BIN)/python -m tests.demo
 
-test: $(STAMP) ## the whole suite that needs no cluster
+test: $(STAMP) $(TOOLS) ## the whole suite that needs no cluster
 	$(BIN)/python -m pytest $(TESTS) -n auto --dist loadfile -m 'not cluster and not torture'
 
 test-cluster: $(STAMP) ## the suite on a real API server (KUBEBUILDER_ASSETS or ZENCTL_TEST_KUBECONFIG)
 	$(BIN)/python -m pytest $(TESTS) -m 'cluster and not torture'
 
-torture: $(STAMP) ## the long fault suites; SEED=n repeats a run, FRACTION=0.1 takes a seeded part
+torture: $(STAMP) $(TOOLS) ## the long fault suites; SEED=n repeats a run, FRACTION=0.1 takes a seeded part
 	@echo "seed $(SEED)"
 	ZENCTL_TORTURE_SEED=$(SEED) ZENCTL_TORTURE_FRACTION=$(or $(FRACTION),1) $(BIN)/python -m pytest $(TESTS) -m torture
 

@@ -15,7 +15,7 @@ from tests.archive.fakes import HEADING, OBSERVATION, objects
 from tests.blob.fakes import Faulty
 from tests.torture import part
 from zenctl.archive.reader import list_archives, open_archive
-from zenctl.archive.verify import Level, verify
+from zenctl.archive.verify import How, Level, verify
 from zenctl.archive.writer import ArchiveWriter
 from zenctl.blob.files import Files
 from zenctl.blob.folder import FolderStore
@@ -38,7 +38,7 @@ def write_archive(store: FolderStore, name: str) -> None:
 def assert_only_the_old_one(folder: Path) -> None:
     store = FolderStore(folder)
     assert [entry.name for entry in list_archives(store)] == ["old.tar"]
-    assert verify(store, "old.tar", Level.OBJECTS).sound
+    assert verify(store, "old.tar", How(Level.OBJECTS)).sound
 
 
 def count_calls(folder: Path) -> list[str]:
@@ -123,7 +123,7 @@ def _assert_whole_or_nothing(folder: Path, done: subprocess.CompletedProcess[str
     names = [entry.name for entry in list_archives(store)]
     assert names in (["old.tar"], ["new.tar", "old.tar"])
     for name in names:
-        assert verify(store, name, Level.OBJECTS).sound
+        assert verify(store, name, How(Level.OBJECTS)).sound
 
 
 @pytest.mark.parametrize("at", [0, 2, 9, "link", "last"])

@@ -25,7 +25,7 @@ from tests.torture import part
 from zenctl.archive.age import Keys, Seal, keys_from, recipient_lines, seal_to
 from zenctl.archive.format import Resource
 from zenctl.archive.reader import Archive, list_archives, open_archive
-from zenctl.archive.verify import Level, verify
+from zenctl.archive.verify import How, Level, verify
 from zenctl.archive.writer import ArchiveWriter
 from zenctl.core.objects import CONFIG_MAP, KeyFields, Metadata, ObjectKey, RawObject
 from zenctl.errors import Damaged, Refused, UsageError
@@ -129,11 +129,11 @@ def test_a_sound_one_verifies_with_and_without_keys(count, keys, level):
     data = write(store, count=count)
     if keys is None and level is Level.OBJECTS:
         with pytest.raises(Refused, match="level 3 looks into its objects"):
-            verify(store, "a.tar", level)
+            verify(store, "a.tar", How(level))
         return
     store.reads.clear()
     done: list[int] = []
-    result = verify(store, "a.tar", level, keys=keys, advance=done.append)
+    result = verify(store, "a.tar", How(level, keys=keys), advance=done.append)
     read_bytes = sum(read.length for read in store.reads)
     assert result.problems == ()
     assert result.members == sum(done) == len(list(open_archive(store, "a.tar", keys_of(ALICE)).members()))
@@ -149,7 +149,7 @@ def damage_found(data: bytes, place: int, bit: int, level: Level, keys: Keys | N
     flipped[place] ^= 1 << bit
     store.blobs["a.tar"] = bytes(flipped)
     try:
-        return not verify(store, "a.tar", level, keys=keys).sound
+        return not verify(store, "a.tar", How(level, keys=keys)).sound
     except Refused:
         return True  # the flipped bit made it another version, or a message to nobody
 
@@ -260,9 +260,9 @@ LIES = {
 @pytest.mark.parametrize("level", [Level.STRUCTURE, Level.BYTES])
 def test_a_lie_is_found_without_a_key(store, lie, level):
     it = Sealed(store.blobs["a.tar"])
-    assert verify(it.store(), "a.tar", level).sound
+    assert verify(it.store(), "a.tar", How(level)).sound
     lie(it)
-    (problem,) = verify(it.store(), "a.tar", level).problems
+    (problem,) = verify(it.store(), "a.tar", How(level)).problems
     assert LIES[lie] in problem.what
     assert problem.what.isprintable()
 
@@ -284,7 +284,7 @@ def test_a_member_that_is_no_age_message_is_damage(store):
         forged = it.store()
         with pytest.raises(Damaged, match=says):
             lines(open_archive(forged, "a.tar", keys_of(ALICE)))
-        assert not verify(forged, "a.tar", keys=keys_of(ALICE)).sound
+        assert not verify(forged, "a.tar", How(keys=keys_of(ALICE))).sound
 
 
 def test_a_manifest_that_cannot_be_decrypted_is_damage(store):
@@ -314,7 +314,9 @@ def test_the_writer_judges_every_object(store):
     assert found is not None
     assert (found.objects, found.problem_count, len(found.problems)) == (1009, 101, 20)
     assert found.problems[0] == "Observation.zen.kube-zen.io default/obs-000007: Observation with a 7"
-    assert verify(store, "b.tar", Level.OBJECTS, keys=keys_of(BOB), check=no_sevens).problem_count == 101
+    assert (
+        verify(store, "b.tar", How(Level.OBJECTS, keys=keys_of(BOB), checks=lambda _: no_sevens)).problem_count == 101
+    )
 
 
 def test_an_object_that_is_none_is_said(store):
@@ -345,7 +347,7 @@ def test_a_restart_forgets_what_was_judged():
         written = writer.finish(complete=True)
     assert written.manifest.self_check is not None
     assert (written.manifest.self_check.objects, written.manifest.self_check.problem_count) == (16, 2)
-    assert verify(store, "a.tar", Level.BYTES).sound
+    assert verify(store, "a.tar", How(Level.BYTES)).sound
 
 
 # -- recipients and identities -----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from tests.archive.forge import Forgery, Json, put_member, realign, take_apart, 
 from tests.torture import part
 from zenctl.archive.format import TAIL_BYTES
 from zenctl.archive.reader import list_archives, open_archive
-from zenctl.archive.verify import Level, Verification, verify
+from zenctl.archive.verify import How, Level, Verification, verify
 from zenctl.errors import Damaged, Refused
 
 SEED = torture.SEED
@@ -43,7 +43,7 @@ def read_all(store: MemoryStore) -> None:
 
 
 def verified(data: bytes, level: Level = Level.BYTES) -> Verification:
-    return verify(stored(data), "a.tar", level)
+    return verify(stored(data), "a.tar", How(level))
 
 
 def first_member(forgery: Forgery) -> Json:

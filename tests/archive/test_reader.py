@@ -8,13 +8,17 @@ import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.archive.fakes import (
     CREATED,
     HEADING,
     OBSERVATION,
     MemoryStore,
+    Mirror,
     an_object,
     objects,
     small_archive,
@@ -22,7 +26,7 @@ from tests.archive.fakes import (
 )
 from zenctl.archive.format import TAIL_BYTES, archive_name, is_folder
 from zenctl.archive.reader import ListedArchive, list_archives, open_archive
-from zenctl.archive.verify import PROBLEMS_KEPT, Level, verify
+from zenctl.archive.verify import PROBLEMS_KEPT, How, Level, Slice, verify
 from zenctl.archive.writer import ArchiveWriter
 from zenctl.blob.folder import FolderStore
 from zenctl.core.objects import CONFIG_MAP, ObjectKey
@@ -123,7 +127,7 @@ def test_structure_is_verified_without_reading_data(twenty_thousand):
     store = twenty_thousand
     store.reads.clear()
     done: list[int] = []
-    result = verify(store, "a.tar", Level.STRUCTURE, advance=done.append)
+    result = verify(store, "a.tar", How(Level.STRUCTURE), advance=done.append)
     assert result.sound
     assert (result.level, result.members, result.objects, sum(done)) == (1, 21, 0, 21)
     read_bytes = sum(read.length for read in store.reads)
@@ -134,7 +138,7 @@ def test_structure_is_verified_without_reading_data(twenty_thousand):
 @pytest.mark.parametrize("level", [Level.BYTES, Level.OBJECTS])
 def test_deeper_levels_read_every_byte_once(twenty_thousand, level):
     store = twenty_thousand
-    result = verify(store, "a.tar", level)
+    result = verify(store, "a.tar", How(level))
     assert result.sound
     assert (result.level, result.members, result.objects) == (level, 21, 20_003)
     assert result.bytes == len(store.blobs["a.tar"])
@@ -145,7 +149,7 @@ def test_an_empty_archive_is_sound():
     with ArchiveWriter(store.put("a.tar"), HEADING) as writer:
         writer.finish(complete=True)
     for level in Level:
-        assert verify(store, "a.tar", level).sound
+        assert verify(store, "a.tar", How(level)).sound
 
 
 def test_every_object_is_held_against_the_callers_schema():
@@ -157,7 +161,7 @@ def test_every_object_is_held_against_the_callers_schema():
         seen.append((collection.folder, line))
         return ["spec: is required"] if collection.folder.startswith("Obs") else []
 
-    result = verify(store, "a.tar", Level.OBJECTS, check=check)
+    result = verify(store, "a.tar", How(Level.OBJECTS, checks=lambda _: check))
     assert [line for _, line in seen] == [o.body for o in objects(3) + objects(2)]
     assert [(p.code, p.where, p.what) for p in result.problems] == [
         ("ZA104", f"Observation.zen.kube-zen.io default/obs-00000{n}", "spec: is required") for n in range(3)
@@ -167,7 +171,7 @@ def test_every_object_is_held_against_the_callers_schema():
 def test_problems_are_counted_beyond_those_that_are_kept():
     store = MemoryStore()
     write(store, "a.tar", [(OBSERVATION, objects(PROBLEMS_KEPT + 500))])
-    result = verify(store, "a.tar", Level.OBJECTS, check=lambda _collection, _line: ["bad"])
+    result = verify(store, "a.tar", How(Level.OBJECTS, checks=lambda _archive: lambda _resource, _line: ["bad"]))
     assert (len(result.problems), result.problem_count) == (PROBLEMS_KEPT, PROBLEMS_KEPT + 500)
 
 
@@ -187,7 +191,7 @@ def _verify_peak_bytes(folder: Path, count: int) -> int:
         writer.finish(complete=True)
     tracemalloc.start()
     try:
-        assert verify(store, f"{count}.tar", Level.OBJECTS).sound
+        assert verify(store, f"{count}.tar", How(Level.OBJECTS)).sound
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -229,3 +233,52 @@ def test_folders_that_may_be(folder):
 )
 def test_folders_that_may_not_be(folder):
     assert not is_folder(folder)
+
+
+@given(st.integers(1, 9), st.lists(st.integers(1, 1200), min_size=1, max_size=4), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_the_slices_of_a_week_read_everything_once(of, sizes, keyed):
+    store = MemoryStore()
+    for number, size in enumerate(sizes):
+        heading = msgspec.structs.replace(HEADING, archive_id=f"archive-{number}")
+        with ArchiveWriter(store.put(f"{number}.tar"), heading, Mirror() if keyed else None) as writer:
+            writer.begin(OBSERVATION)
+            writer.add(objects(size))
+            writer.end(consistency="snapshot", resource_versions=())
+            writer.finish(complete=True)
+    whole = sum(verify(store, name, How(Level.OBJECTS, Mirror())).objects for name in store.blobs)
+    parts = [
+        verify(store, name, How(Level.OBJECTS, Mirror(), slice=Slice(number, of)))
+        for number in range(1, of + 1)
+        for name in store.blobs
+    ]
+    assert all(part.sound for part in parts)
+    assert sum(part.objects for part in parts) == whole == sum(sizes)
+
+
+def test_an_encrypted_archive_without_a_key_is_read_whole_in_one_slice_of_the_week():
+    store = MemoryStore()
+    with ArchiveWriter(store.put("a.tar"), HEADING, Mirror()) as writer:
+        writer.begin(OBSERVATION)
+        writer.add(objects(1500))
+        writer.end(consistency="snapshot", resource_versions=())
+        writer.finish(complete=True)
+    results = [verify(store, "a.tar", How(slice=Slice(number, 7))) for number in range(1, 8)]
+    assert sorted(result.level for result in results) == [1, 1, 1, 1, 1, 1, 2]
+    assert max(result.bytes for result in results) == len(store.blobs["a.tar"])
+
+
+def test_a_slice_finds_damage_in_its_share_and_in_the_structure_of_all():
+    store = MemoryStore()
+    write(store, "a.tar", [(OBSERVATION, objects(2500))])
+    members = [member for _, member in open_archive(store, "a.tar").members()]
+    sound = store.blobs["a.tar"]
+
+    def found(place: int) -> list[bool]:
+        damaged = bytearray(sound)
+        damaged[place] ^= 1
+        store.blobs["a.tar"] = bytes(damaged)
+        return [not verify(store, "a.tar", How(slice=Slice(number, 3))).sound for number in (1, 2, 3)]
+
+    assert [sum(found(member.offset + 600)) for member in members] == [1, 1, 1]
+    assert found(members[1].offset + 20) == [True, True, True]

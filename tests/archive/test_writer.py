@@ -26,7 +26,7 @@ from tests.archive.fakes import (
 )
 from zenctl.archive.format import CHUNK_BYTES, OBJECT_BYTES, Cluster, Heading, Omission, Scope
 from zenctl.archive.reader import open_archive
-from zenctl.archive.verify import Level, verify
+from zenctl.archive.verify import How, Level, verify
 from zenctl.archive.writer import ArchiveWriter
 from zenctl.core.objects import CONFIG_MAP, KeyFields, ObjectKey, RawObject, ResourceType
 from zenctl.errors import Refused, Unreachable, UsageError
@@ -58,7 +58,7 @@ def test_what_goes_in_comes_out(pages, as_view):
     for found in flat:
         assert archive.find(collection, str(found.key)) == next(o.body for o in flat if o.key == found.key)
     assert archive.find(collection, "no/such") is None
-    assert verify(store, "a.tar", Level.OBJECTS).problems == ()
+    assert verify(store, "a.tar", How(Level.OBJECTS)).problems == ()
 
 
 def test_facts_are_kept():
@@ -184,7 +184,7 @@ def test_restart_drops_the_collection_and_nothing_else(first):
     assert [key for key, _ in archive.objects(config_maps)] == [str(o.key) for o in objects(7)]
     assert [key for key, _ in archive.objects(observations)] == [str(o.key) for o in objects(1200)]
     assert observations.sorted
-    assert verify(store, "a.tar", Level.OBJECTS).problems == ()
+    assert verify(store, "a.tar", How(Level.OBJECTS)).problems == ()
     clean = MemoryStore()
     with ArchiveWriter(clean.put("a.tar"), HEADING) as writer:
         writer.begin(CONFIG_MAP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.archive.fakes import MemoryStore
+from tests.archive.fakes import MemoryStore, Mirror
 from tests.fakes import FakeCluster, FixedClock, SilentProgress
 from zenctl.archive.format import BACKUP
 from zenctl.archive.reader import Archive, open_archive
@@ -81,7 +81,7 @@ def back_up(cluster: FakeCluster, store: MemoryStore | None = None, **changes: A
     """Make a backup, and open it."""
     store = store or MemoryStore()
     created = create_backup(ports_of(cluster, store), request(**changes))
-    return created, open_archive(store, created.name)
+    return created, open_archive(store, created.name, Mirror())
 
 
 def contents(archive: Archive) -> dict[str, list[str]]:

@@ -10,9 +10,9 @@ import pytest
 from tests.archive.fakes import MemoryStore
 from tests.backup.samples import OBSERVATION_FOLDER, a_cluster, back_up, definition, observation
 from tests.fakes import FakeCluster
-from zenctl.archive.verify import Level, verify
+from zenctl.archive.verify import How, Level, verify
 from zenctl.backup.check import object_check
-from zenctl.backup.report import verified_report
+from zenctl.backup.proof import verified_report
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION, ObjectKey
 from zenctl.errors import ExitCode
 from zenctl.product.crd import OBSERVATIONS
@@ -20,8 +20,8 @@ from zenctl.product.crd import OBSERVATIONS
 
 def problems_of(cluster: FakeCluster) -> list[str]:
     store = MemoryStore()
-    created, archive = back_up(cluster, store)
-    result = verify(store, created.name, Level.OBJECTS, check=object_check(archive))
+    created, _ = back_up(cluster, store)
+    result = verify(store, created.name, How(Level.OBJECTS, checks=object_check))
     report = verified_report(result)
     assert report.verdict is (ExitCode.DAMAGED if result.problems else ExitCode.GOOD)
     assert len(report.findings) == len(result.problems)
@@ -83,7 +83,7 @@ def test_a_damaged_crd_is_for_verify_to_report():
     data = bytearray(store.blobs[created.name])
     data[collection.members[0].offset + 600] ^= 0xFF
     store.blobs[created.name] = bytes(data)
-    result = verify(store, created.name, Level.OBJECTS, check=object_check(archive))
+    result = verify(store, created.name, How(Level.OBJECTS, checks=object_check))
     assert result.problems
 
 

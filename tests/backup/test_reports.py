@@ -8,18 +8,20 @@ import msgspec
 import pytest
 
 from tests import golden
-from tests.archive.fakes import MemoryStore
-from tests.backup.samples import OBSERVATION_FOLDER, back_up, definition, ports_of, request
+from tests.archive.fakes import MemoryStore, Mirror
+from tests.backup.samples import OBSERVATION_FOLDER, back_up, definition, observation, ports_of, request
 from tests.backup.samples import a_cluster as full_cluster
 from tests.fakes import FakeCluster, FixedClock
 from zenctl.archive.reader import list_archives, open_archive
-from zenctl.archive.verify import Level, verify
+from zenctl.archive.verify import How, Level, Slice, verify
 from zenctl.backup.check import object_check
 from zenctl.backup.create import create_backup
-from zenctl.backup.report import contents_report, created_report, list_report, object_report, verified_report
+from zenctl.backup.proof import store_report, verified_report, verify_store
+from zenctl.backup.report import contents_report, created_report, list_report, object_report
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
 from zenctl.core.report import Report
 from zenctl.errors import ExitCode
+from zenctl.product.crd import OBSERVATIONS
 from zenctl.render import View, render
 
 
@@ -81,8 +83,8 @@ def shown_object() -> Report:
 
 def verified() -> Report:
     store = MemoryStore()
-    made, archive = back_up(a_cluster(), store)
-    return verified_report(verify(store, made.name, Level.OBJECTS, check=object_check(archive)))
+    made, _ = back_up(a_cluster(), store)
+    return verified_report(verify(store, made.name, How(Level.OBJECTS, checks=object_check)))
 
 
 def verified_damage() -> Report:
@@ -93,11 +95,40 @@ def verified_damage() -> Report:
     data = bytearray(store.blobs[made.name])
     data[collection.members[0].offset + 530] ^= 0xFF
     store.blobs[made.name] = bytes(data)
-    return verified_report(verify(store, made.name, Level.BYTES))
+    return verified_report(verify(store, made.name, How(Level.BYTES)))
+
+
+def verified_part() -> Report:
+    store = MemoryStore()
+    made, _ = back_up(a_cluster(), store)
+    return verified_report(verify(store, made.name, How(slice=Slice(2, 3))))
+
+
+def verified_store() -> Report:
+    store = a_shelf()
+    store.blobs["broken.tar"] = b"x" * 5120
+    back_up(a_cluster(), store, seal=Mirror(), archive_id="e0000003-0000-4000-8000-000000000000")
+    return store_report(list(verify_store(store, How(Level.OBJECTS), lambda _: None)))
+
+
+def created_encrypted() -> Report:
+    cluster = a_cluster()
+    crd = definition()
+    severity = {"type": "object", "properties": {"severity": {"type": "string"}}}
+    crd["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": {"type": "object", "properties": {"spec": severity}}}
+    crd["spec"]["versions"][0]["additionalPrinterColumns"] = []
+    cluster.put(CUSTOM_RESOURCE_DEFINITION, crd)
+    cluster.put(OBSERVATIONS, observation("o-wrong", severity=7))
+    return created_report(back_up(cluster, seal=Mirror())[0]._replace(seconds=1.5))
+
+
+def shown_encrypted() -> Report:
+    return contents_report(back_up(a_cluster(), seal=Mirror())[1])
 
 
 REPORTS = (
     created, incomplete, listed, listed_with_damage, listed_nothing, shown, shown_object, verified, verified_damage,
+    verified_part, verified_store, created_encrypted, shown_encrypted,
 )  # fmt: skip
 
 

@@ -78,9 +78,15 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def run_program(
-    *arguments: str | Path, environ: Mapping[str, str] | None = None, longest_file_bytes: int | None = None
+    *arguments: str | Path,
+    environ: Mapping[str, str] | None = None,
+    longest_file_bytes: int | None = None,
+    given: str = "",
 ) -> Ran:
-    """Run the program as a process of its own, which may be kept from writing files longer than so much."""
+    """Run the program as a process of its own, which may be kept from writing files longer than so much.
+
+    ``given`` is what it finds on its standard input, which is no terminal.
+    """
     line, variables = command(*arguments), dict(environ if environ is not None else environment())
     if longest_file_bytes is not None:
         line = [sys.executable, "-I", "-c", _LIMITED, str(longest_file_bytes), *line]
@@ -90,7 +96,7 @@ def run_program(
         line,
         env=variables,
         cwd=_ROOT,
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_SECONDS,

@@ -1,4 +1,4 @@
-"""Backups as Reports: what was created, what a store holds, what an archive is, what verify found."""
+"""Backups as Reports: what was created, what a store holds, what an archive is."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from zenctl.archive.format import Collection, Footer
+from zenctl.archive.format import Collection, Footer, Manifest
 from zenctl.archive.reader import Archive, ListedArchive
-from zenctl.archive.verify import Verification
 from zenctl.backup.catalogue import Sound, newest_first
 from zenctl.backup.create import Created
 from zenctl.core.durations import took
-from zenctl.core.findings import finding
 from zenctl.core.report import (
     Block,
     ByteCount,
@@ -49,6 +47,14 @@ class OmissionRow(Result, frozen=True):
     why: str
 
 
+class SelfCheckFacts(Result, frozen=True):
+    """What the writer of an encrypted archive found in its objects."""
+
+    objects: int
+    problem_count: int
+    problems: tuple[str, ...]
+
+
 class ArchiveFacts(Result, frozen=True):
     """An archive as its footer describes it."""
 
@@ -74,6 +80,7 @@ class BackupCreated(Result, frozen=True):
     seconds: float
     collections: tuple[CollectionRow, ...]
     omissions: tuple[OmissionRow, ...]
+    self_check: SelfCheckFacts | None
 
 
 class BackupList(Result, frozen=True):
@@ -92,6 +99,7 @@ class BackupContents(Result, frozen=True):
     namespaces: tuple[str, ...] | None
     collections: tuple[CollectionRow, ...]
     omissions: tuple[OmissionRow, ...]
+    self_check: SelfCheckFacts | None
 
 
 class BackupObject(Result, frozen=True):
@@ -99,17 +107,6 @@ class BackupObject(Result, frozen=True):
 
     archive: str
     object: dict[str, Any]
-
-
-class BackupVerified(Result, frozen=True):
-    """What a verification looked at, and how many problems it found."""
-
-    archive: str
-    level: int
-    members: int
-    objects: int
-    bytes_read: int
-    problems: int
 
 
 def created_report(created: Created) -> Report:
@@ -120,6 +117,7 @@ def created_report(created: Created) -> Report:
         seconds=round(created.seconds, 3),
         collections=tuple(_row(collection) for collection in manifest.collections),
         omissions=tuple(OmissionRow(what=o.what, why=o.why) for o in manifest.omissions),
+        self_check=_self_check(manifest),
     )
     blocks: tuple[Block, ...] = (
         Facts(
@@ -130,11 +128,13 @@ def created_report(created: Created) -> Report:
                 ("objects", footer.objects),
                 ("size", ByteCount(created.written.size_bytes)),
                 ("took", took(created.seconds, footer.objects)),
+                ("encrypted", _encrypted(footer)),
                 ("complete", _complete(footer)),
             )
         ),
         _collection_table(data.collections),
         *_omission_blocks(data.omissions),
+        *_self_check_blocks(data.self_check),
     )
     return Report(
         kind="BackupCreated",
@@ -185,6 +185,7 @@ def contents_report(archive: Archive) -> Report:
         namespaces=manifest.scope.namespaces,
         collections=tuple(_row(collection) for collection in manifest.collections),
         omissions=tuple(OmissionRow(what=o.what, why=o.why) for o in manifest.omissions),
+        self_check=_self_check(manifest),
     )
     facts = data.archive
     blocks: tuple[Block, ...] = (
@@ -200,11 +201,13 @@ def contents_report(archive: Archive) -> Report:
                 ("namespaces", ", ".join(data.namespaces) if data.namespaces else "all"),
                 ("objects", facts.objects),
                 ("size", ByteCount(facts.size_bytes)),
+                ("encrypted", _encrypted(archive.footer)),
                 ("complete", _complete(archive.footer)),
             )
         ),
         _collection_table(data.collections),
         *_omission_blocks(data.omissions),
+        *_self_check_blocks(data.self_check),
     )
     return Report(kind="BackupContents", data=data, blocks=blocks)
 
@@ -216,41 +219,6 @@ def object_report(archive: Archive, value: dict[str, Any]) -> Report:
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     data = BackupObject(archive=archive.name, object=value)
     return Report(kind="BackupObject", data=data, blocks=(Text(text),))
-
-
-def verified_report(result: Verification) -> Report:
-    """Return what a verification found; any problem makes the archive damaged."""
-    data = BackupVerified(
-        archive=result.archive,
-        level=int(result.level),
-        members=result.members,
-        objects=result.objects,
-        bytes_read=result.bytes,
-        problems=result.problem_count,
-    )
-    sound: Cell = Toned("sound", Tone.GOOD) if result.sound else Toned(f"{result.problem_count:,} problems", Tone.BAD)
-    facts: list[tuple[str, Cell]] = [
-        ("archive", result.archive),
-        ("level", f"{int(result.level)} ({_LEVELS[int(result.level)]})"),
-        ("read", ByteCount(result.bytes)),
-        ("members", result.members),
-    ]
-    if result.level > 1:
-        facts.append(("objects", result.objects))
-    facts.append(("verdict", sound))
-    blocks: list[Block] = [Facts(tuple(facts))]
-    if result.problem_count > len(result.problems):
-        blocks.append(Text(f"Only the first {len(result.problems):,} problems are named.", Tone.WARN))
-    return Report(
-        kind="BackupVerified",
-        data=data,
-        verdict=ExitCode.GOOD if result.sound else ExitCode.DAMAGED,
-        findings=tuple(finding(p.code, subject=p.where, detail=p.what) for p in result.problems),
-        blocks=tuple(blocks),
-    )
-
-
-_LEVELS = {1: "structure", 2: "every byte", 3: "every object against its schema"}
 
 
 def _facts(item: Sound) -> ArchiveFacts:
@@ -298,14 +266,37 @@ def _collection_table(rows: Sequence[CollectionRow]) -> Table:
     )
 
 
+def _self_check(manifest: Manifest) -> SelfCheckFacts | None:
+    found = manifest.self_check
+    if found is None:
+        return None
+    return SelfCheckFacts(objects=found.objects, problem_count=found.problem_count, problems=found.problems)
+
+
+def _self_check_blocks(found: SelfCheckFacts | None) -> tuple[Block, ...]:
+    """Say what an encrypted archive's writer found; it is in the archive all the same, as the server holds it."""
+    if found is None or not found.problem_count:
+        return ()
+    words = f"{found.problem_count:,} problems in {found.objects:,} objects that do not fit their own CRD:"
+    lines = [words, *(f"  {problem}" for problem in found.problems)]
+    if found.problem_count > len(found.problems):
+        lines.append(f"  and {found.problem_count - len(found.problems):,} more")
+    return (Text("\n".join(lines), Tone.WARN),)
+
+
+def _encrypted(footer: Footer) -> Cell:
+    return "yes, with age" if footer.encrypted else "no"
+
+
 def _complete(footer: Footer) -> Cell:
     return Toned("yes", Tone.GOOD) if footer.complete else Toned("no", Tone.BAD)
 
 
 def _state(archive: ArchiveFacts) -> Cell:
+    how = ", encrypted" if archive.encrypted else ""
     if not archive.complete:
-        return Toned("incomplete", Tone.WARN)
-    return "complete" if archive.every_namespace else Toned("some namespaces", Tone.WARN)
+        return Toned(f"incomplete{how}", Tone.WARN)
+    return f"complete{how}" if archive.every_namespace else Toned(f"some namespaces{how}", Tone.WARN)
 
 
 def _omission_blocks(omissions: Sequence[OmissionRow]) -> tuple[Block, ...]:

@@ -8,6 +8,7 @@ import typer
 
 from zenctl.cli.arguments import ApiGroupOption, DryRunOption, YesOption, choice
 from zenctl.cli.backup import ClusterOption, open_named
+from zenctl.cli.keys import IdentityOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session, local_path, read_local, reject_file
 from zenctl.core.observation import GROUP
@@ -36,6 +37,7 @@ def restore(
     on_conflict: Annotated[
         str, typer.Option("--on-conflict", metavar="POLICY", help="Objects that exist: skip, update or fail.")
     ] = "skip",
+    identity: IdentityOption = None,
     cluster: ClusterOption = "",
     rejects: Annotated[
         str, typer.Option("--rejects", metavar="FILE", help="Where rejected objects are kept.", show_default=False)
@@ -57,9 +59,10 @@ def restore(
     from zenctl.restore.decide import OnConflict
     from zenctl.restore.read import RestorePorts, read_and_plan
     from zenctl.restore.report import outcome_report, plan_report
+    from zenctl.restore.source import ArchiveSource
 
     policy = choice("--on-conflict", OnConflict, on_conflict)
-    source = _source(session, what, cluster, api_group)
+    source = _files(what, api_group) or ArchiveSource(open_named(session, what, cluster, identity))
     with reject_file(rejects, session.clock.now()) as kept:
         ports = RestorePorts(
             discovery=session.discovery,
@@ -83,8 +86,9 @@ def restore(
         return outcome_report(outcome, str(kept.path) if kept.count else None)
 
 
-def _source(session: Session, what: str, cluster: str, group: str) -> Source:
-    from zenctl.restore.source import ArchiveSource, FilesSource
+def _files(what: str, group: str) -> Source | None:
+    """Return the files that a path names as a source; None where it is none, and so must be an archive."""
+    from zenctl.restore.source import FilesSource
 
     path = local_path(what)
     if path.is_dir():
@@ -98,4 +102,4 @@ def _source(session: Session, what: str, cluster: str, group: str) -> Source:
         if not path.is_file():
             raise UsageError(f"there is no file {what}", hint="give a file, a folder, an archive or latest")
         return FilesSource(what, {what: read_local(path)}, group)
-    return ArchiveSource(open_named(session, what, cluster))
+    return None

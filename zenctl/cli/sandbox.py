@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zenctl.cli.keys import IdentityOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import LocalFile, Session, local_path, read_local
 from zenctl.core.report import Report
@@ -137,6 +138,7 @@ def load(
             help="YAML or JSON of objects, a folder of such files and of logs, or an archive.",
         ),
     ],
+    identity: IdentityOption = None,
     folder: FolderOption = "",
 ) -> Report:
     """Put objects into the sandbox as they are: with status, uid and times, as another cluster had them.
@@ -166,7 +168,7 @@ def load(
     if path.suffix in SUFFIXES:
         objects, others = objects_of_files({what: read_local(path)})
         return put_in(sandbox, what, objects, rejected=others)
-    archive = open_named(session, what, "")
+    archive = open_named(session, what, "", identity)
     return put_in(sandbox, archive.name, objects_of_archive(archive))
 
 

@@ -1,0 +1,151 @@
+"""Proving that backups are what was written: one archive, or all of a store, or a night's share of it; as Reports.
+
+Nothing is changed, and one archive that cannot be verified never hides the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from zenctl.archive.reader import ArchiveStore
+from zenctl.archive.verify import How, Verification, verify
+from zenctl.core.findings import finding
+from zenctl.core.report import Block, ByteCount, Cell, Column, Facts, Report, Result, Table, Text, Tone, Toned
+from zenctl.errors import ExitCode, Refused, worst
+
+_LEVELS = {1: "structure", 2: "every byte", 3: "every object against its schema"}
+
+
+class NotVerified(NamedTuple):
+    """An archive that could not be verified: it needs a key or a newer zenctl."""
+
+    archive: str
+    error: Refused
+
+
+class BackupVerified(Result, frozen=True):
+    """What a verification looked at, and how many problems it found."""
+
+    archive: str
+    level: int
+    slice: str
+    """The part whose bytes were compared, such as 3/7; "" is all."""
+    members: int
+    objects: int
+    bytes_read: int
+    problems: int
+
+
+class NotVerifiedRow(Result, frozen=True):
+    """An archive that could not be verified, and why."""
+
+    archive: str
+    why: str
+
+
+class BackupsVerified(Result, frozen=True):
+    """What the verification of a store looked at."""
+
+    archives: tuple[BackupVerified, ...]
+    not_verified: tuple[NotVerifiedRow, ...]
+
+
+def verify_store(
+    store: ArchiveStore, how: How, advance: Callable[[int], None]
+) -> Iterator[Verification | NotVerified]:
+    """Verify every archive of a store, in the order of their names."""
+    for info in store.list():
+        try:
+            yield verify(store, info.name, how, advance=advance)
+        except Refused as error:
+            yield NotVerified(info.name, error)
+
+
+def verified_report(result: Verification) -> Report:
+    """Return what a verification found; any problem makes the archive damaged."""
+    facts: list[tuple[str, Cell]] = [
+        ("archive", result.archive),
+        ("level", f"{int(result.level)} ({_LEVELS[int(result.level)]})"),
+    ]
+    if result.slice:
+        facts.append(("slice", f"{result.slice} of the bytes, and the structure of all"))
+    facts += [("read", ByteCount(result.bytes)), ("members", result.members)]
+    if result.level > 1:
+        facts.append(("objects", result.objects))
+    facts.append(("verdict", _verdict(result)))
+    blocks: list[Block] = [Facts(tuple(facts))]
+    return _report("BackupVerified", _row(result), [("", result)], blocks)
+
+
+def store_report(results: Sequence[Verification | NotVerified]) -> Report:
+    """Return what the verification of a store found, archive by archive."""
+    verified = [result for result in results if isinstance(result, Verification)]
+    refused = [result for result in results if isinstance(result, NotVerified)]
+    data = BackupsVerified(
+        archives=tuple(map(_row, verified)),
+        not_verified=tuple(NotVerifiedRow(archive=each.archive, why=each.error.message) for each in refused),
+    )
+    columns = (
+        Column("archive", shrinks=True),
+        Column("level", right=True),
+        Column("members", right=True),
+        Column("read", right=True),
+        Column("verdict"),
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (each.archive, f"{each.level}{f', {each.slice}' if each.slice else ''}", each.members, ByteCount(each.bytes),
+         _verdict(each))
+        for each in verified
+    ]  # fmt: skip
+    blocks: list[Block] = [Table(columns, tuple(rows))] if rows else []
+    if refused:
+        why = tuple((each.archive, Toned(each.error.message, Tone.BAD)) for each in refused)
+        blocks.append(Table((Column("not verified", shrinks=True), Column("why", shrinks=True)), why))
+    if not results:
+        blocks.append(Text("The store holds no archives."))
+    named = [(f"{each.archive}: ", each) for each in verified]
+    return _report("BackupsVerified", data, named, blocks, [each.error.code for each in refused])
+
+
+def _report(
+    kind: str,
+    data: Result,
+    results: Sequence[tuple[str, Verification]],
+    blocks: list[Block],
+    refusals: Sequence[ExitCode] = (),
+) -> Report:
+    """Return the report of some verifications, each with what its problems' places begin with."""
+    problems = [
+        finding(problem.code, subject=prefix + problem.where.removeprefix(prefix), detail=problem.what)
+        for prefix, result in results
+        for problem in result.problems
+    ]
+    if sum(result.problem_count for _, result in results) > len(problems):
+        blocks.append(Text(f"Only the first {len(problems):,} problems are named.", Tone.WARN))
+    damaged = [ExitCode.DAMAGED for _, result in results if not result.sound]
+    return Report(
+        kind=kind,
+        data=data,
+        verdict=worst([*damaged, *refusals]),
+        findings=tuple(problems),
+        blocks=tuple(blocks),
+    )
+
+
+def _row(result: Verification) -> BackupVerified:
+    return BackupVerified(
+        archive=result.archive,
+        level=int(result.level),
+        slice=result.slice,
+        members=result.members,
+        objects=result.objects,
+        bytes_read=result.bytes,
+        problems=result.problem_count,
+    )
+
+
+def _verdict(result: Verification) -> Cell:
+    if result.sound:
+        return Toned("sound", Tone.GOOD)
+    return Toned(f"{result.problem_count:,} problem{'s' if result.problem_count > 1 else ''}", Tone.BAD)
