@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from zenctl.cli.arguments import ApiGroupOption, DryRunOption, YesOption, choice
+from zenctl import __version__
+from zenctl.cli.arguments import ApiGroupOption, DryRunOption, YesOption, choice, instant
 from zenctl.cli.backup import ClusterOption, open_named
 from zenctl.cli.keys import IdentityOption
 from zenctl.cli.options import command, new_group
-from zenctl.cli.session import Session, local_path, read_local, reject_file
+from zenctl.cli.session import Session, local_path, new_file, read_local, reject_file
+from zenctl.core.instants import format_instant, parse_instant
 from zenctl.core.observation import GROUP
 from zenctl.core.report import Report
 from zenctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from zenctl.restore.apply import Outcome
     from zenctl.restore.batch import Source
+    from zenctl.restore.plan import Plan
+    from zenctl.restore.preflight import Need
+    from zenctl.restore.read import RestorePorts
+    from zenctl.restore.record import Choice, Recorded
+    from zenctl.restore.select import Chosen
 
 app = new_group("restore", "Bring back what a backup or kubectl's files hold, status included.")
 
@@ -32,11 +40,60 @@ def restore(
         typer.Argument(
             metavar="ARCHIVE|latest|FILE|DIR",
             help="An archive, or YAML or JSON that kubectl get wrote, or a folder of such files.",
+            show_default=False,
         ),
-    ],
+    ] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="KIND", help="Only this kind; repeatable.", show_default=False),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="NS/NAME", help="Only this object; repeatable.", show_default=False),
+    ] = None,
+    namespace: Annotated[
+        str,
+        typer.Option(
+            "-n", "--namespace", metavar="NS", help="Only this namespace of the backup.", show_default=False
+        ),
+    ] = "",
+    selector: Annotated[
+        str,
+        typer.Option(
+            "-l", "--selector", metavar="SELECTOR", help="Only objects with these labels.", show_default=False
+        ),
+    ] = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since", metavar="TIME", help="Only what happened since then: 24h, or a time.", show_default=False
+        ),
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="Only what happened before then.", show_default=False)
+    ] = "",
+    map_namespace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map-namespace", metavar="FROM=TO", help="Into another namespace; repeatable.", show_default=False
+        ),
+    ] = None,
     on_conflict: Annotated[
         str, typer.Option("--on-conflict", metavar="POLICY", help="Objects that exist: skip, update or fail.")
     ] = "skip",
+    plan_file: Annotated[
+        str,
+        typer.Option("--plan", metavar="FILE", help="Only plan, and keep the plan in this file.", show_default=False),
+    ] = "",
+    apply_file: Annotated[
+        str, typer.Option("--apply", metavar="FILE", help="Do exactly what this plan says.", show_default=False)
+    ] = "",
+    pause_watcher: Annotated[
+        bool,
+        typer.Option(
+            "--pause-watcher", help="Stop the watcher meanwhile; it is always started again.", show_default=False
+        ),
+    ] = False,
     identity: IdentityOption = None,
     cluster: ClusterOption = "",
     rejects: Annotated[
@@ -50,19 +107,41 @@ def restore(
 
     Every byte is compared with its checksum before the first write. Objects that exist are skipped by
     default; a live finding with the same fingerprint that nobody has triaged takes over the archived
-    status. A second run writes nothing. An object that the server rejects never stops the rest: it is
-    listed with the server's reason and kept in a file that can be given to zenctl restore again.
+    status. A second run writes nothing, and goes on where a run was stopped. An object that the server
+    rejects never stops the rest: it is listed with the server's reason and kept in a file that can be given
+    to zenctl restore again.
+
+    With --plan it decides about every object, compares those that would change field by field, writes that
+    down and changes nothing. With --apply it does exactly that, and refuses where the backup or the cluster
+    has changed since.
 
     Without --yes it shows the plan and asks; without a terminal it exits with the plan and code 4.
     """
-    from zenctl.restore.apply import apply
-    from zenctl.restore.decide import OnConflict
-    from zenctl.restore.read import RestorePorts, read_and_plan
+    from zenctl.restore.preflight import preflight
+    from zenctl.restore.read import RestorePorts
+    from zenctl.restore.record import Choice
     from zenctl.restore.report import outcome_report, plan_report
     from zenctl.restore.source import ArchiveSource
 
-    policy = choice("--on-conflict", OnConflict, on_conflict)
-    source = _files(what, api_group) or ArchiveSource(open_named(session, what, cluster, identity))
+    _require_one_way(plan_file, apply_file, dry_run=dry_run)
+    asked = Choice(
+        on_conflict=on_conflict,
+        only=tuple(only or ()),
+        names=tuple(name or ()),
+        namespace=namespace,
+        selector=selector,
+        since=_fixed(session, "--since", since),
+        until=_fixed(session, "--until", until),
+        map_namespace=tuple(map_namespace or ()),
+        api_group=api_group,
+    )
+    recorded = _recorded(apply_file, asked) if apply_file else None
+    if recorded is not None:
+        asked, what = recorded.heading.choice, what or recorded.heading.source
+    if not what:
+        raise UsageError("nothing to restore was named", hint="give an archive, latest, a file or a folder")
+    source = _files(what, asked.api_group) or ArchiveSource(open_named(session, what, cluster, identity))
+    chosen = _chosen(asked, source)
     with reject_file(rejects, session.clock.now()) as kept:
         ports = RestorePorts(
             discovery=session.discovery,
@@ -74,16 +153,116 @@ def restore(
             clock=session.clock,
             rejects=kept,
         )
-        plan = read_and_plan(ports, source, policy)
-        planned = plan_report(plan)
-        if planned.verdict is not ExitCode.GOOD:
+        plan = _plan(session, ports, chosen, asked, _Kept(plan_file, recorded, dry_run))
+        chosen.require_found()
+        found = preflight(session.cluster, session.cluster, plan, _pausing(session) if pause_watcher else ())
+        planned = plan_report(plan, found, plan_file or None)
+        if planned.verdict is not ExitCode.GOOD or plan_file:
             return planned
         if plan.writes or dry_run:
             stop = session.approve(planned, f"Write {plan.writes:,} objects?", yes=yes, dry_run=dry_run)
             if stop is not None:
                 return stop
-        outcome = apply(ports, plan)
-        return outcome_report(outcome, str(kept.path) if kept.count else None)
+        outcome, stuck = _carried_out(session, ports, plan, pause_watcher=pause_watcher)
+        return outcome_report(outcome, str(kept.path) if kept.count else None, stuck)
+
+
+def _require_one_way(plan_file: str, apply_file: str, *, dry_run: bool) -> None:
+    if plan_file and apply_file:
+        raise UsageError("both --plan and --apply were given", hint="plan first, read the plan, then apply it")
+    if plan_file and dry_run:
+        raise UsageError("both --plan and --dry-run were given", hint="either changes nothing; --plan keeps the plan")
+
+
+def _fixed(session: Session, option: str, text: str) -> str:
+    """Return a time as an instant, so that a plan means the same when it is applied; "" stays."""
+    return format_instant(instant(option, text, session.clock.now())) if text else ""
+
+
+def _recorded(path: str, asked: Choice) -> Recorded:
+    """Read a plan. Raises UsageError for options that would make it another one."""
+    from zenctl.restore import record
+
+    if asked != record.Choice(on_conflict="skip", api_group=asked.api_group):
+        raise UsageError(
+            "options that choose or map objects were given with --apply", hint="the plan says what it is for"
+        )
+    file = local_path(path)
+    if not file.is_file():
+        raise UsageError(f"there is no plan {path}", hint="make one with zenctl restore --plan")
+    return record.read(path, read_local(file))
+
+
+def _chosen(asked: Choice, source: Source) -> Chosen:
+    from zenctl.core.selectors import parse_label_selector
+    from zenctl.restore.select import Chosen, Selection, parse_mapping
+
+    try:
+        labels = parse_label_selector(asked.selector) if asked.selector else None
+    except ValueError as error:
+        raise UsageError(f"--selector: {error}", hint="write it as kubectl takes it, such as severity=high") from None
+    selection = Selection(
+        kinds=frozenset(kind.lower() for kind in asked.only),
+        names=frozenset(asked.names),
+        namespace=asked.namespace,
+        labels=labels,
+        since=parse_instant(asked.since) if asked.since else None,
+        until=parse_instant(asked.until) if asked.until else None,
+    )
+    return Chosen(source, selection, parse_mapping(asked.map_namespace))
+
+
+class _Kept(NamedTuple):
+    """What becomes of the plan beside being shown."""
+
+    file: str
+    recorded: Recorded | None
+    dry_run: bool
+
+
+def _plan(session: Session, ports: RestorePorts, source: Chosen, asked: Choice, kept: _Kept) -> Plan:
+    from zenctl.restore import record
+    from zenctl.restore.decide import OnConflict
+    from zenctl.restore.planned import plan_again, record_plan
+    from zenctl.restore.read import read_and_plan
+
+    policy = choice("--on-conflict", OnConflict, asked.on_conflict)
+    if kept.recorded is not None:
+        return plan_again(ports, source, kept.recorded, session.cluster.uid())
+    if not kept.file:
+        return read_and_plan(ports, source, policy, (lambda _: None) if kept.dry_run else None)
+    heading = record.heading(
+        source.label,
+        source.identity,
+        session.cluster.uid(),
+        at=format_instant(session.clock.now()),
+        tool_version=__version__,
+        choice=asked,
+    )
+    with new_file(local_path(kept.file)) as write:
+        return record_plan(ports, source, policy, heading, write)
+
+
+def _pausing(session: Session) -> tuple[Need, ...]:
+    """Return what pausing the watcher takes, where the cluster has Deployments at all."""
+    from zenctl.restore.preflight import Need
+
+    resource = session.discovery.resolve("deployments.apps")
+    return tuple(Need(verb, resource, "", session.settings.system_namespace) for verb in ("get", "list", "update"))
+
+
+def _carried_out(
+    session: Session, ports: RestorePorts, plan: Plan, *, pause_watcher: bool
+) -> tuple[Outcome, tuple[str, ...]]:
+    from zenctl.restore.apply import apply
+    from zenctl.restore.pause import left_paused, while_paused
+
+    namespace = session.settings.system_namespace
+    if pause_watcher and plan.writes:
+        return while_paused(ports, namespace, lambda: apply(ports, plan), session.warn)
+    for key in left_paused(ports, namespace):
+        session.warn(f"the watcher {key} is scaled to 0 since a restore that did not end; --pause-watcher starts it")
+    return apply(ports, plan), ()
 
 
 def _files(what: str, group: str) -> Source | None:

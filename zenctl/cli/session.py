@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -167,6 +167,10 @@ class Session:
         if not self.settings.quiet:
             self._stderr.write(f"{printable(text)}\n")
 
+    def warn(self, text: str) -> None:
+        """Tell a person of something that they must know, also with --quiet."""
+        self._stderr.write(f"zenctl: {printable(text)}\n")
+
     def approve(self, plan: Report, question: str, *, yes: bool, dry_run: bool) -> Report | None:
         """Apply the confirmation rule to a plan that deletes or overwrites.
 
@@ -308,15 +312,37 @@ class LocalFile:
 
     def write(self, data: bytes) -> None:
         """Replace its content, whole or not at all; only its owner may read it."""
-        from zenctl.blob.folder import translated
+        with new_file(self._path) as append:
+            append(data)
 
-        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        with translated("cannot write", str(self._path)):
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(data)
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Yield a function that appends to a new file, which appears whole at the end and replaces what was there.
+
+    Only its owner may read it. Where the block raises, nothing appears. Raises Denied, Unreachable.
+    """
+    from zenctl.blob.folder import translated
+
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with translated("cannot write", str(path)):
+        file = os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+    def write(data: bytes) -> None:
+        with translated("cannot write", str(path)):
+            file.write(data)
+
+    try:
+        with file:
+            yield write
+            with translated("cannot write", str(path)):
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(self._path)
+                beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 SOURCE = "source"
 CATEGORY = "category"
 SEVERITY = "severity"
@@ -10,3 +12,12 @@ EVENT_TYPE = "event-type"
 
 SYSTEM_NAMESPACE = "zen-system"
 """Where the watcher is installed by default, and where Observations about cluster-scoped resources live."""
+
+NAME = "zen-watcher"
+_APP_LABELS = ("app", "app.kubernetes.io/name")
+"""The watcher's own objects carry either: the one in the guide, or the one that charts write; ours carry both."""
+
+
+def is_watcher(labels: Mapping[str, str]) -> bool:
+    """Say whether an object with these labels belongs to the watcher's installation."""
+    return any(labels.get(label) == NAME for label in _APP_LABELS)

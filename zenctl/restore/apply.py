@@ -6,7 +6,7 @@ bad object never stops the rest; what fails is named and kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -30,10 +30,12 @@ from zenctl.errors import (
     ZenctlError,
     worst,
 )
-from zenctl.restore.bodies import new_body, replacement_body, status_body
-from zenctl.restore.decide import Action, LiveFields, LiveState, decide, live_state
+from zenctl.restore.bodies import new_body, owner_references, replacement_body, status_body
+from zenctl.restore.decide import Action, LiveFields, LiveState, decide, judge, live_state
+from zenctl.restore.owners import Owned, Owners
 from zenctl.restore.plan import BatchPlan, Plan
-from zenctl.restore.prepare import check_permissions, create_definitions, create_namespace, served
+from zenctl.restore.preflight import preflight, require_clear
+from zenctl.restore.prepare import create_definitions, create_namespace, served
 from zenctl.restore.read import RestorePorts, archived_fields
 
 _TRIES = 4
@@ -65,6 +67,8 @@ class Restored(NamedTuple):
 
     done: Done
     status: StatusDone
+    owners_dropped: tuple[str, ...] = ()
+    """Owners that are not in the cluster, in words."""
 
 
 class Failure(NamedTuple):
@@ -82,6 +86,8 @@ class BatchOutcome(NamedTuple):
     resource: str
     done: dict[Done, int]
     status: dict[StatusDone, int]
+    owners_dropped: Mapping[str, int]
+    """Owner references that were dropped since there is no such owner, by owner."""
 
 
 class Outcome(NamedTuple):
@@ -115,9 +121,9 @@ class _Job(NamedTuple):
 
 
 def apply(ports: RestorePorts, plan: Plan) -> Outcome:
-    """Write what the plan says. Raises Denied before the first write where a needed permission is missing."""
+    """Write what the plan says. Raises Denied or Refused before the first write where something stands in the way."""
     started = ports.clock.monotonic()
-    check_permissions(ports, plan)
+    require_clear(preflight(ports.reviewer, ports.reader, plan))
     definitions = create_definitions(ports, plan)
     namespaces = tuple(name for name in plan.missing_namespaces if create_namespace(ports, name))
     batches: list[BatchOutcome] = []
@@ -128,7 +134,8 @@ def apply(ports: RestorePorts, plan: Plan) -> Outcome:
         batches.append(outcome)
         failures += failed
         tried = sum(outcome.done.values()) + len(failed)
-        not_tried += max(0, batch.writes + batch.actions.get(Action.SKIP, 0) - tried)
+        passed_over = batch.actions.get(Action.SKIP, 0) + batch.actions.get(Action.UNCHANGED, 0)
+        not_tried += max(0, batch.writes + passed_over - tried)
     return Outcome(
         plan,
         definitions,
@@ -145,11 +152,12 @@ def _apply_batch(ports: RestorePorts, plan: Plan, batch: BatchPlan) -> tuple[Bat
     restorer = _Restorer(ports, plan, resource)
     done: dict[Done, int] = {}
     status: dict[StatusDone, int] = {}
-    skipped = _Skipped()
+    passed_over = _PassedOver()
+    orphaned: dict[str, int] = {}
     failures: list[Failure] = []
     patience = Patience()
     ports.progress.begin(f"restoring {resource.plural}", batch.writes)
-    jobs = patience.guard(_jobs(plan, batch, resource, skipped))
+    jobs = patience.guard(_jobs(plan, batch, resource, passed_over))
     with closing(ports.workers.run(jobs, restorer.restore)) as answers:
         for job, answer in answers:
             ports.progress.advance()
@@ -160,10 +168,13 @@ def _apply_batch(ports: RestorePorts, plan: Plan, batch: BatchPlan) -> tuple[Bat
                 continue
             done[answer.done] = done.get(answer.done, 0) + 1
             status[answer.status] = status.get(answer.status, 0) + 1
+            for owner in answer.owners_dropped:
+                orphaned[owner] = orphaned.get(owner, 0) + 1
     ports.progress.end()
-    if skipped.count:
-        done[Done.SKIPPED] = done.get(Done.SKIPPED, 0) + skipped.count
-    return BatchOutcome(resource.kind, resource.full_name, done, status), failures
+    for kind, count in ((Done.SKIPPED, passed_over.skipped), (Done.UNCHANGED, passed_over.unchanged)):
+        if count:
+            done[kind] = done.get(kind, 0) + count
+    return BatchOutcome(resource.kind, resource.full_name, done, status, orphaned), failures
 
 
 def _typed(resource: ResourceType, line: bytes) -> bytes:
@@ -172,24 +183,29 @@ def _typed(resource: ResourceType, line: bytes) -> bytes:
     return msgspec.json.encode({"apiVersion": resource.api_version, "kind": resource.kind, **value})
 
 
-class _Skipped:
-    """A count of its own: the jobs are taken in the workers' threads, the answers are counted in the caller's."""
+class _PassedOver:
+    """Counts of their own: the jobs are taken in the workers' threads, the answers are counted in the caller's."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.skipped = 0
+        self.unchanged = 0
 
 
-def _jobs(plan: Plan, batch: BatchPlan, resource: ResourceType, skipped: _Skipped) -> Iterator[_Job]:
-    """Stream the source again and yield what is to be written; what is skipped is only counted."""
+def _jobs(plan: Plan, batch: BatchPlan, resource: ResourceType, passed_over: _PassedOver) -> Iterator[_Job]:
+    """Stream the source again and yield what is to be written; what is passed over is only counted."""
     for line in plan.source.objects(batch.batch):
         fields = archived_fields(line, namespaced=resource.namespaced)
         if fields is None:
             continue
         key = ObjectKey(fields.metadata.namespace, fields.metadata.name)
         live = batch.live.get(key)
-        if decide(fields, live, plan.on_conflict, has_status=resource.status_subresource) is Action.SKIP:
-            skipped.count += 1
-            continue
+        match judge(line, fields, live, plan.on_conflict, has_status=resource.status_subresource):
+            case Action.SKIP:
+                passed_over.skipped += 1
+                continue
+            case Action.UNCHANGED:
+                passed_over.unchanged += 1
+                continue
         yield _Job(key, line, fields, live)
 
 
@@ -200,17 +216,24 @@ class _Restorer:
         self._ports = ports
         self._plan = plan
         self._resource = resource
+        self._owners = Owners(ports.discovery, ports.reader)
 
     def restore(self, job: _Job) -> Restored:
-        """Do what is decided about an object, and decide anew where the world changed meanwhile."""
+        """Do what is decided about an object, and decide anew where the world changed meanwhile.
+
+        A strict plan decides nothing anew: Conflict and NotFound are raised then, but for a Conflict with what the
+        first of two attempts at the same request may have made itself.
+        """
         live = job.live
         for _ in range(_TRIES - 1):
             try:
                 return self._attempt(job, live)
-            except Conflict:
+            except Conflict as error:
+                if self._plan.strict and not error.repeated:
+                    raise
                 live = self._read_live(job.key)
             except NotFound:
-                if live is None:
+                if live is None or self._plan.strict:
                     raise
                 live = self._read_live(job.key)
         return self._attempt(job, live)
@@ -230,10 +253,14 @@ class _Restorer:
                 return Restored(Done.SKIPPED, StatusDone.ABSENT)
 
     def _create(self, job: _Job) -> Restored:
-        body = new_body(self._resource, msgspec.json.decode(job.line))
+        archived = msgspec.json.decode(job.line)
+        references = owner_references(archived)
+        owned = self._owners.remap(references, job.key.namespace) if references else Owned([], ())
+        body = new_body(self._resource, archived, owned.references)
         created = self._ports.writer.create(self._resource, job.key.namespace, msgspec.json.encode(body))
         metadata = created.fields.metadata
-        return Restored(Done.CREATED, self._first_status(job, metadata.uid, metadata.resource_version))
+        status = self._first_status(job, metadata.uid, metadata.resource_version)
+        return Restored(Done.CREATED, status, owned.dropped)
 
     def _first_status(self, job: _Job, uid: str, resource_version: str) -> StatusDone:
         """Write the status of an object that was just made, also where somebody else writes to it meanwhile."""
@@ -249,6 +276,8 @@ class _Restorer:
 
     def _update(self, job: _Job) -> Restored:
         found = self._ports.reader.get(self._resource, job.key, KeyFields)
+        if self._plan.strict and job.live is not None:
+            _require_unchanged(found.fields, job.live)
         live = msgspec.json.decode(found.body)
         body = replacement_body(self._resource, new_body(self._resource, msgspec.json.decode(job.line)), live)
         metadata = found.fields.metadata
@@ -276,6 +305,12 @@ class _Restorer:
             return live_state(self._ports.reader.get(self._resource, key, LiveFields).fields)
         except NotFound:
             return None
+
+
+def _require_unchanged(found: KeyFields, planned: LiveState) -> None:
+    """Raise Conflict where an object is no longer the one that was planned for."""
+    if (found.metadata.uid, found.metadata.resource_version) != (planned.uid, planned.resource_version):
+        raise Conflict("it has changed since the plan was made", status=409, reason="Conflict")
 
 
 class _StatusOnly(msgspec.Struct, frozen=True):

@@ -16,6 +16,14 @@ class Batch(NamedTuple):
     objects: int
     place: int
     """Which batch of its source it is."""
+    plural: str = ""
+    """"" where the source does not say."""
+
+    @property
+    def called(self) -> frozenset[str]:
+        """What people may call the kind, in lower case: kind or plural, with the group or without."""
+        words = {word.lower() for word in (self.kind, self.plural, f"{self.kind}s") if word}
+        return frozenset(words | {f"{word}.{self.group}" for word in words if self.group})
 
     @property
     def group(self) -> str:
@@ -36,6 +44,10 @@ class Source(Protocol):
         """What a person calls it."""
 
     @property
+    def identity(self) -> str:
+        """A text that is another one as soon as any byte of it is."""
+
+    @property
     def left_out(self) -> Sequence[str]:
         """What is in it that a restore does not touch, in words."""
 
@@ -44,3 +56,6 @@ class Source(Protocol):
 
     def objects(self, batch: Batch) -> Iterator[bytes]:
         """Yield the objects of a batch as JSON. Raises Damaged."""
+
+    def find(self, batch: Batch, keys: Sequence[str]) -> Iterator[bytes]:
+        """Yield the objects of a batch with these keys (NAMESPACE/NAME), reading as little as it can."""

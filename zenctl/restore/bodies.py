@@ -5,7 +5,7 @@ What the server owns is taken off, at restore and never at backup: the archive k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,13 +25,16 @@ _SERVER_OWNED = (
 )
 _MISLEADING = ("generateName", "ownerReferences")
 """generateName would double the object on a second run; an owner's uid is another one after a restore,
-and an object whose owner does not exist is collected as garbage."""
+and an object whose owner does not exist is collected as garbage: see zenctl.restore.owners."""
 
 
-def new_body(resource: ResourceType, archived: Mapping[str, Any]) -> dict[str, Any]:
+def new_body(
+    resource: ResourceType, archived: Mapping[str, Any], owners: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Return the object to create: spec, labels and annotations as archived, with its provenance noted.
 
-    Status is left in where the kind has no status subresource, because there it is an ordinary field.
+    ``owners`` are its owner references, as they are true now. Status is left in where the kind has no status
+    subresource, because there it is an ordinary field.
     """
     metadata = {k: v for k, v in _metadata(archived).items() if k not in (*_SERVER_OWNED, *_MISLEADING)}
     annotations = metadata.get("annotations") or {}
@@ -42,6 +45,8 @@ def new_body(resource: ResourceType, archived: Mapping[str, Any]) -> dict[str, A
     )
     if noted:
         metadata["annotations"] = {**annotations, **noted}
+    if owners:
+        metadata["ownerReferences"] = list(owners)
     rest = {k: v for k, v in archived.items() if k not in ("apiVersion", "kind", "metadata")}
     if resource.status_subresource:
         rest.pop("status", None)
@@ -107,6 +112,11 @@ def status_body(resource: ResourceType, key: ObjectKey, uid: str, resource_versi
     return msgspec.json.encode(
         {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, "status": status}
     )
+
+
+def owner_references(archived: Mapping[str, Any]) -> Any:
+    """Return what an archived object says of its owners; None where it says nothing."""
+    return _metadata(archived).get("ownerReferences")
 
 
 def _metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:

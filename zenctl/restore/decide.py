@@ -15,6 +15,7 @@ import msgspec
 
 from zenctl.core.observation import Phase, text
 from zenctl.core.provenance import original_uid
+from zenctl.restore.compare import Content, content_of
 
 
 class OnConflict(StrEnum):
@@ -33,6 +34,8 @@ class Action(StrEnum):
     """The live object stays and takes over the archived status."""
     UPDATE = "update"
     SKIP = "skip"
+    UNCHANGED = "unchanged"
+    """It exists and already has everything that the archive has."""
     CONFLICT = "conflict"
     """It exists, and the caller wants to fail then."""
 
@@ -70,9 +73,11 @@ class LiveState(NamedTuple):
     triaged: bool
     bare: bool
     """It has no status at all."""
+    content: Content | None = None
+    """What it holds, where existing objects are to be updated; None where that decides nothing."""
 
 
-def live_state(fields: LiveFields) -> LiveState:
+def live_state(fields: LiveFields, content: Content | None = None) -> LiveState:
     """Reduce a live object to what deciding about its archived twin takes."""
     return LiveState(
         uid=fields.metadata.uid,
@@ -81,6 +86,7 @@ def live_state(fields: LiveFields) -> LiveState:
         original_uid=original_uid(fields.metadata.annotations, ""),
         triaged=triaged(fields.status),
         bare=not fields.status,
+        content=content,
     )
 
 
@@ -99,6 +105,16 @@ def triaged(status: object) -> bool:
         return False
     phase = text(status.get("phase")) or Phase.ACTIVE.value
     return phase != Phase.ACTIVE.value or bool(status.get("conditions")) or bool(status.get("resolvedAt"))
+
+
+def judge(
+    line: bytes, archived: LiveFields, live: LiveState | None, on_conflict: OnConflict, *, has_status: bool
+) -> Action:
+    """Decide about one archived object as decide does, and look whether an update would change anything."""
+    action = decide(archived, live, on_conflict, has_status=has_status)
+    if action is Action.UPDATE and live is not None and live.content is not None:
+        return Action.UNCHANGED if live.content.holds(content_of(line)) else action
+    return action
 
 
 def decide(archived: LiveFields, live: LiveState | None, on_conflict: OnConflict, *, has_status: bool) -> Action:

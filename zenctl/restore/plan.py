@@ -12,17 +12,10 @@ from typing import NamedTuple
 from zenctl.core.objects import ObjectKey, ResourceType
 from zenctl.restore.batch import Batch, Source
 from zenctl.restore.decide import Action, LiveState, OnConflict
+from zenctl.restore.definitions import DefinitionPlan
 
 NAMED = 20
 """How many objects that stand in the way a plan names."""
-
-
-class DefinitionPlan(NamedTuple):
-    """A CRD in the source."""
-
-    name: str
-    exists: bool
-    """It stays as it is: it is there, or another CRD of the cluster serves the same kind."""
 
 
 class BatchPlan(NamedTuple):
@@ -38,6 +31,12 @@ class BatchPlan(NamedTuple):
     """The resource as the cluster, else the CRD in the source, describes it."""
     namespaces: frozenset[str] = frozenset()
     """Where objects would be written."""
+    creates: Mapping[str, int] = {}
+    """How many would be created, by namespace."""
+    invalid: int = 0
+    """How many their own schema is against; known only where the plan was made in detail."""
+    invalid_named: tuple[tuple[ObjectKey, str], ...] = ()
+    """The first of them, with what is wrong."""
 
     @property
     def writes(self) -> int:
@@ -55,11 +54,13 @@ class Plan(NamedTuple):
     batches: tuple[BatchPlan, ...]
     unreadable: tuple[str, ...]
     """Objects that are no JSON objects with a name, in words."""
+    strict: bool = False
+    """Nothing is decided anew while it is carried out: what has changed meanwhile fails instead."""
 
     @property
     def writes(self) -> int:
         """How many objects would be written, CRDs and namespaces included."""
-        made = sum(not definition.exists for definition in self.definitions) + len(self.missing_namespaces)
+        made = sum(not d.exists or bool(d.adds) for d in self.definitions) + len(self.missing_namespaces)
         return made + sum(batch.writes for batch in self.batches)
 
     @property

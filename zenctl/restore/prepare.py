@@ -1,8 +1,8 @@
-"""What a restore does before its objects: permissions, CRDs until they are served, namespaces."""
+"""What a restore makes before its objects: CRDs until they are served, and namespaces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,10 +15,10 @@ from zenctl.core.objects import (
     ObjectKey,
     ResourceType,
 )
-from zenctl.errors import Conflict, Denied, NotFound, Unreachable
-from zenctl.ports import AccessReviewer, ListQuery
+from zenctl.errors import Conflict, NotFound, Unreachable
+from zenctl.ports import ListQuery
 from zenctl.restore.bodies import definition_body
-from zenctl.restore.decide import Action
+from zenctl.restore.definitions import extended_body
 from zenctl.restore.plan import BatchPlan, Plan
 from zenctl.restore.read import RestorePorts, exists, live_resource
 
@@ -26,56 +26,33 @@ _ESTABLISH_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 
 
-def check_permissions(ports: RestorePorts, plan: Plan) -> None:
-    """Ask for every permission that the plan needs, and name all that are missing together."""
-    allowed = ports.reviewer.allowed
-    missing: list[str] = []
-    if any(not definition.exists for definition in plan.definitions):
-        missing += [] if allowed(CUSTOM_RESOURCE_DEFINITION, "create") else ["create customresourcedefinitions"]
-    if plan.missing_namespaces:
-        missing += [] if allowed(NAMESPACE, "create") else ["create namespaces"]
-    for batch in plan.batches:
-        if batch.described is not None:
-            missing += _missing_for(ports.reviewer, batch, batch.described)
-    if missing:
-        raise Denied(
-            f"cannot restore: this account may not {', '.join(missing)}",
-            hint="grant these verbs to it, or use another context or --as; nothing was written",
-        )
-
-
-def _missing_for(reviewer: AccessReviewer, batch: BatchPlan, resource: ResourceType) -> Iterator[str]:
-    """Name the permissions that writing a batch lacks, in the cluster as well as in each namespace concerned."""
-    wanted = [("create", "")] if batch.actions.get(Action.CREATE) else []
-    wanted += [("update", "")] if batch.actions.get(Action.UPDATE) else []
-    wanted += [("update", "status")] if batch.writes and resource.status_subresource else []
-    for verb, subresource in wanted:
-        everywhere = reviewer.allowed(resource, verb, subresource=subresource)
-        if not everywhere and not (
-            batch.namespaces
-            and all(
-                reviewer.allowed(resource, verb, namespace=name, subresource=subresource)
-                for name in sorted(batch.namespaces)
-            )
-        ):
-            yield f"{verb} {resource.plural}{'/' + subresource if subresource else ''}"
-
-
 def create_definitions(ports: RestorePorts, plan: Plan) -> tuple[str, ...]:
     """Create the CRDs that are missing, and wait until each is served."""
     missing = {definition.name for definition in plan.definitions if not definition.exists}
+    extended = {definition.name: definition.adds for definition in plan.definitions if definition.adds}
     for batch in plan.source.batches():
         if not batch.is_definitions:
             continue
         for line in plan.source.objects(batch):
             value = msgspec.json.decode(line)
-            if value.get("metadata", {}).get("name") in missing:
+            name = value.get("metadata", {}).get("name")
+            if name in missing:
                 _create_quietly(ports, CUSTOM_RESOURCE_DEFINITION, "", definition_body(batch.api_version, value))
+            elif name in extended:
+                _extend(ports, name, value, extended[name])
     for name in sorted(missing):
         _wait_until_established(ports, name)
-    if missing:
+    if missing or extended:
         ports.discovery.refresh()
     return tuple(sorted(missing))
+
+
+def _extend(ports: RestorePorts, name: str, archived: dict[str, Any], adds: Sequence[str]) -> None:
+    """Add versions to a live CRD, bound to the one that was just read. Raises Conflict where somebody else writes."""
+    key = ObjectKey("", name)
+    live = msgspec.json.decode(ports.reader.get(CUSTOM_RESOURCE_DEFINITION, key, KeyFields).body)
+    body = msgspec.json.encode(extended_body(live, archived, adds))
+    ports.writer.replace(CUSTOM_RESOURCE_DEFINITION, key, body)
 
 
 class _Condition(msgspec.Struct, frozen=True):

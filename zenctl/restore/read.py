@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ from zenctl.core.objects import (
     NAMESPACE,
     KeyFields,
     ObjectKey,
+    RawObject,
     ResourceType,
 )
 from zenctl.errors import NotFound, Refused
@@ -28,8 +30,12 @@ from zenctl.ports import (
     Workers,
 )
 from zenctl.restore.batch import Batch, Source
-from zenctl.restore.decide import Action, LiveFields, LiveState, OnConflict, decide, live_state
-from zenctl.restore.plan import NAMED, BatchPlan, DefinitionPlan, Plan
+from zenctl.restore.compare import content_of
+from zenctl.restore.decide import Action, LiveFields, LiveState, OnConflict, judge, live_state
+from zenctl.restore.definitions import Definition, DefinitionPlan, read_definition, versions_to_add
+from zenctl.restore.detail import Detail
+from zenctl.restore.plan import NAMED, BatchPlan, Plan
+from zenctl.restore.record import Decision
 
 
 class RejectSink(Protocol):
@@ -77,72 +83,44 @@ def archived_fields(line: bytes, *, namespaced: bool) -> LiveFields | None:
     return fields if addressed else None
 
 
-class _Names(msgspec.Struct, frozen=True):
-    plural: str
-    kind: str
-    singular: str = ""
+Note = Callable[[Decision], None]
+"""Hears of the decision about each object, in the order of the source."""
 
 
-class _Version(msgspec.Struct, frozen=True):
-    name: str
-    subresources: dict[str, Any] | None = None
-
-
-class _DefinitionSpec(msgspec.Struct, frozen=True):
-    group: str
-    names: _Names
-    versions: tuple[_Version, ...]
-    scope: str = "Namespaced"
-
-
-class _Definition(msgspec.Struct, frozen=True):
-    """What a CRD says of the resources that it makes."""
-
-    spec: _DefinitionSpec
-
-
-def defined_resources(line: bytes) -> tuple[ResourceType, ...]:
-    """Return the resources that a CRD makes, one a version; () where it is not a usable one."""
-    try:
-        spec = msgspec.json.decode(line, type=_Definition).spec
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ()
-    return tuple(
-        ResourceType(
-            group=spec.group,
-            version=version.name,
-            kind=spec.names.kind,
-            plural=spec.names.plural,
-            singular=spec.names.singular or spec.names.kind.lower(),
-            namespaced=spec.scope == "Namespaced",
-            status_subresource="status" in (version.subresources or {}),
-        )
-        for version in spec.versions
-    )
-
-
-def read_and_plan(ports: RestorePorts, source: Source, on_conflict: OnConflict) -> Plan:
+def read_and_plan(
+    ports: RestorePorts, source: Source, on_conflict: OnConflict, note: Note | None = None, *, detailed: bool = True
+) -> Plan:
     """Read the source and the cluster, and decide about every object. Writes nothing.
 
-    Raises Damaged for a source whose bytes are not what its checksums say, and Refused where the cluster
-    does not serve a kind and the source brings no CRD for it.
+    With ``note`` the plan is made in detail: objects are held against their schema, and those that would be
+    updated compared field by field; but not if it is not to be ``detailed``. Raises Damaged for a source whose
+    bytes are not what its checksums say, and Refused where the cluster does not serve a kind and the source brings
+    no CRD for it.
     """
-    return _Reading(ports, source, on_conflict).plan()
+    reading = _Reading(ports, source, on_conflict, note, detailed=detailed)
+    return reading.plan()
 
 
 class _Reading:
     """One pass over a source, with what it adds up."""
 
-    def __init__(self, ports: RestorePorts, source: Source, on_conflict: OnConflict) -> None:
+    def __init__(
+        self, ports: RestorePorts, source: Source, on_conflict: OnConflict, note: Note | None, *, detailed: bool
+    ) -> None:
         self._ports = ports
         self._source = source
         self._on_conflict = on_conflict
+        self._note = note
+        self._detailed = detailed and note is not None
         self._definitions: list[DefinitionPlan] = []
         self._defined: dict[tuple[str, str], ResourceType] = {}
+        self._schemas: dict[tuple[str, str], dict[str, Any]] = {}
+        self._added: set[tuple[str, str]] = set()
         self._namespaces: set[str] = set()
         self._unreadable: list[str] = []
 
     def plan(self) -> Plan:
+        """Decide about everything."""
         batches: list[BatchPlan] = []
         for batch in self._source.batches():
             if batch.is_definitions:
@@ -161,20 +139,20 @@ class _Reading:
 
     def _is_missing(self, namespace: str) -> bool:
         """Say whether a namespace must be created. Raises Refused while it is going away."""
-        return not self._is_there(NAMESPACE, namespace, "it takes nothing new until it is gone")
+        return self._is_there(NAMESPACE, namespace, "it takes nothing new until it is gone") is None
 
-    def _is_there(self, resource: ResourceType, name: str, consequence: str) -> bool:
-        """Say whether a cluster-scoped object is there. Raises Refused while it is being deleted."""
+    def _is_there(self, resource: ResourceType, name: str, consequence: str) -> bytes | memoryview | None:
+        """Return a cluster-scoped object; None where there is none. Raises Refused while it is being deleted."""
         try:
             found = self._ports.reader.get(resource, ObjectKey("", name), _DeletableFields)
         except NotFound:
-            return False
+            return None
         if found.fields.metadata.deletion_timestamp is not None:
             raise Refused(
                 f"{resource.kind} {name} is being deleted: {consequence}",
                 hint=f"wait for kubectl wait --for=delete {resource.singular}/{name}, then restore again",
             )
-        return True
+        return found.body
 
     def _read_definitions(self, batch: Batch) -> None:
         for line in self._source.objects(batch):
@@ -182,59 +160,84 @@ class _Reading:
             if fields is None:
                 self._unreadable.append(f"a {batch.kind} without a name")
                 continue
-            name = fields.metadata.name
-            resources = defined_resources(line)
-            stays = self._definition_exists(name) or any(map(self._is_served_otherwise, resources))
-            self._definitions.append(DefinitionPlan(name, stays))
-            self._defined.update(((resource.api_version, resource.kind), resource) for resource in resources)
+            archived = read_definition(line)
+            self._definitions.append(self._plan_definition(fields.metadata.name, archived))
+            for resource in archived.resources if archived else ():
+                self._defined[resource.api_version, resource.kind] = resource
+
+    def _plan_definition(self, name: str, archived: Definition | None) -> DefinitionPlan:
+        body = self._is_there(CUSTOM_RESOURCE_DEFINITION, name, "everything restored now would go with it")
+        live = read_definition(body) if body is not None else None
+        self._take_schemas(archived, live)
+        if live is not None and archived is not None:
+            group = archived.spec.group
+            needed = {b.api_version.rpartition("/")[2] for b in self._source.batches() if b.group == group}
+            adds = versions_to_add(name, archived, live, needed)
+            self._added |= {(f"{group}/{version}", archived.spec.names.kind) for version in adds}
+            return DefinitionPlan(name, exists=True, adds=adds)
+        served = body is not None or any(map(self._is_served_otherwise, archived.resources if archived else ()))
+        return DefinitionPlan(name, exists=served)
+
+    def _take_schemas(self, *definitions: Definition | None) -> None:
+        """Remember what each version asks; the live CRD, which comes last, has the last word."""
+        for definition in definitions:
+            for resource in definition.resources if definition and self._detailed else ():
+                schema = definition.schema(resource.version) if definition else None
+                if schema is not None:
+                    self._schemas[resource.api_version, resource.kind] = schema
 
     def _is_served_otherwise(self, defined: ResourceType) -> bool:
         """Say whether the cluster has the kind from another CRD; a second one would never be established."""
         found = _of_kind(self._ports.discovery.group(defined.group), defined.kind)
         return found is not None and found.plural != defined.plural
 
-    def _definition_exists(self, name: str) -> bool:
-        """Say whether a CRD is there. Raises Refused while it is going away with all its objects."""
-        return self._is_there(CUSTOM_RESOURCE_DEFINITION, name, "everything restored now would go with it")
-
     def _read_batch(self, batch: Batch) -> BatchPlan:
-        resource = self._live_resource(batch)
-        live = self._live(resource, batch) if resource else {}
+        resource, listed = self._live_resource(batch)
+        live = self._live(listed, batch) if listed else {}
         described = resource or self._defined.get((batch.api_version, batch.kind))
-        has_status, namespaced = (described.status_subresource, described.namespaced) if described else (False, False)
-        actions: dict[Action, int] = {}
-        in_the_way: list[ObjectKey] = []
-        written_to: set[str] = set()
+        detail = None
+        if self._note is not None:
+            schema = self._schemas.get((batch.api_version, batch.kind))
+            get = partial(self._ports.reader.get, listed) if listed and self._detailed else None
+            detail = Detail(batch, schema, self._note, get)
+        tally = _Tally(described, live, self._on_conflict, detail)
         self._ports.progress.begin(f"reading {batch.kind} of the source", batch.objects)
         for line in self._source.objects(batch):
             self._ports.progress.advance()
-            fields = archived_fields(line, namespaced=namespaced)
-            if fields is None:
+            if not tally.take(line):
                 self._unreadable.append(f"a {batch.kind} that is no object with a name and a namespace")
-                continue
-            key = ObjectKey(fields.metadata.namespace, fields.metadata.name)
-            action = decide(fields, live.get(key), self._on_conflict, has_status=has_status)
-            actions[action] = actions.get(action, 0) + 1
-            if key.namespace and action is not Action.SKIP:
-                written_to.add(key.namespace)
-            if action is Action.CONFLICT and len(in_the_way) < NAMED:
-                in_the_way.append(key)
         self._ports.progress.end()
-        self._namespaces |= written_to
-        return BatchPlan(batch, resource, actions, tuple(in_the_way), live, described, frozenset(written_to))
+        self._namespaces |= tally.written_to
+        return BatchPlan(
+            batch,
+            resource,
+            tally.actions,
+            tuple(tally.in_the_way),
+            live,
+            described,
+            frozenset(tally.written_to),
+            tally.creates,
+            detail.invalid if detail else 0,
+            tuple(detail.invalid_named) if detail else (),
+        )
 
-    def _live_resource(self, batch: Batch) -> ResourceType | None:
-        """Return the resource that serves a batch; None where its CRD will be restored first."""
+    def _live_resource(self, batch: Batch) -> tuple[ResourceType | None, ResourceType | None]:
+        """Return the resource that a batch is written to, and the one that live objects are listed by.
+
+        The first is None where its CRD, or its version of it, will be restored first.
+        """
         resource = live_resource(self._ports.discovery, batch)
         coming = {definition.name for definition in self._definitions if not definition.exists}
         if resource is not None and resource.full_name in coming:
-            return None  # discovery still tells of a CRD that is gone
+            return None, None  # discovery still tells of a CRD that is gone
         if resource is None and not any(name.endswith(f".{batch.group}") for name in coming):
             raise Refused(
                 f"the cluster serves no {batch.kind} of {batch.api_version}, and the source brings no CRD for it",
                 hint="install the CRD with: zenctl manifests crd | kubectl apply -f -",
             )
-        return resource
+        if (batch.api_version, batch.kind) in self._added:
+            return None, _of_kind(self._ports.discovery.group(batch.group), batch.kind)
+        return resource, resource
 
     def _live(self, resource: ResourceType, batch: Batch) -> dict[ObjectKey, LiveState]:
         """Return the live objects that could stand in the way."""
@@ -245,11 +248,15 @@ class _Reading:
             for page in self._ports.reader.pages(resource, LiveFields, query):
                 if page.restarted:
                     part.clear()
-                part.update((item.key, live_state(item.fields)) for item in page.objects)
+                part.update((item.key, self._state(item)) for item in page.objects)
                 self._ports.progress.advance(len(page.objects))
             found.update(part)
         self._ports.progress.end()
         return found
+
+    def _state(self, item: RawObject[LiveFields]) -> LiveState:
+        content = content_of(item.body) if self._on_conflict is OnConflict.UPDATE else None
+        return live_state(item.fields, content)
 
     def _queries(self, resource: ResourceType, batch: Batch) -> Sequence[ListQuery]:
         """Return what to list: everything of our own kinds; of built-in ones, only the namespaces concerned."""
@@ -257,6 +264,46 @@ class _Reading:
             return (ALL,)
         fields = (archived_fields(line, namespaced=True) for line in self._source.objects(batch))
         return [ListQuery(name) for name in sorted({f.metadata.namespace for f in fields if f is not None})]
+
+
+class _Tally:
+    """Decides about the objects of one batch, and adds up."""
+
+    def __init__(
+        self,
+        described: ResourceType | None,
+        live: Mapping[ObjectKey, LiveState],
+        on_conflict: OnConflict,
+        detail: Detail | None,
+    ) -> None:
+        self._has_status = described.status_subresource if described else False
+        self._namespaced = described.namespaced if described else False
+        self._live = live
+        self._on_conflict = on_conflict
+        self._detail = detail
+        self.actions: dict[Action, int] = {}
+        self.in_the_way: list[ObjectKey] = []
+        self.written_to: set[str] = set()
+        self.creates: dict[str, int] = {}
+
+    def take(self, line: bytes) -> bool:
+        """Decide about an object; False where it is none."""
+        fields = archived_fields(line, namespaced=self._namespaced)
+        if fields is None:
+            return False
+        key = ObjectKey(fields.metadata.namespace, fields.metadata.name)
+        live = self._live.get(key)
+        action = judge(line, fields, live, self._on_conflict, has_status=self._has_status)
+        self.actions[action] = self.actions.get(action, 0) + 1
+        if key.namespace and action not in (Action.SKIP, Action.UNCHANGED):
+            self.written_to.add(key.namespace)
+        if action is Action.CREATE:
+            self.creates[key.namespace] = self.creates.get(key.namespace, 0) + 1
+        if action is Action.CONFLICT and len(self.in_the_way) < NAMED:
+            self.in_the_way.append(key)
+        if self._detail is not None:
+            self._detail.note(key, line, action, live, status=self._has_status)
+        return True
 
 
 def live_resource(discovery: Discovery, batch: Batch) -> ResourceType | None:

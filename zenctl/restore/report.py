@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from zenctl.core.durations import took
 from zenctl.core.report import Block, Cell, Column, Facts, Report, Result, Table, Text, Tone, Toned
-from zenctl.errors import ExitCode
+from zenctl.errors import ExitCode, worst
 from zenctl.restore.apply import Done, Outcome, StatusDone
 from zenctl.restore.decide import Action
+from zenctl.restore.definitions import DefinitionPlan
 from zenctl.restore.plan import BatchPlan, Plan
+from zenctl.restore.preflight import CLEAR, Preflight, rules_yaml
 
 _SHOWN = 20
 
@@ -20,6 +22,34 @@ class DefinitionRow(Result, frozen=True):
 
     name: str
     exists: bool
+    adds_versions: tuple[str, ...]
+
+
+class InvalidRow(Result, frozen=True):
+    """An object that its own schema is against."""
+
+    kind: str
+    object: str
+    why: str
+
+
+class MissingRow(Result, frozen=True):
+    """A permission that the plan needs and the caller lacks."""
+
+    verb: str
+    resource: str
+    namespace: str
+
+
+class ShortageRow(Result, frozen=True):
+    """A quota without room for what the plan would create."""
+
+    namespace: str
+    quota: str
+    counts: str
+    hard: int
+    used: int
+    wanted: int
 
 
 class BatchPlanRow(Result, frozen=True):
@@ -30,6 +60,7 @@ class BatchPlanRow(Result, frozen=True):
     objects: int
     actions: dict[str, int]
     in_the_way: tuple[str, ...]
+    invalid: int
 
 
 class RestorePlan(Result, frozen=True):
@@ -41,6 +72,12 @@ class RestorePlan(Result, frozen=True):
     definitions: tuple[DefinitionRow, ...]
     namespaces_to_create: tuple[str, ...]
     batches: tuple[BatchPlanRow, ...]
+    invalid: tuple[InvalidRow, ...]
+    """The first of the objects that their own schema is against; looked for with --plan and --dry-run."""
+    missing_permissions: tuple[MissingRow, ...]
+    quota_shortages: tuple[ShortageRow, ...]
+    not_looked_at: tuple[str, ...]
+    plan_file: str | None
     unreadable: tuple[str, ...]
     left_out: tuple[str, ...]
 
@@ -52,6 +89,7 @@ class BatchOutcomeRow(Result, frozen=True):
     kind: str
     done: dict[str, int]
     status: dict[str, int]
+    owners_dropped: dict[str, int]
 
 
 class FailureRow(Result, frozen=True):
@@ -76,31 +114,94 @@ class RestoreOutcome(Result, frozen=True):
     unreadable: tuple[str, ...]
     left_out: tuple[str, ...]
     rejects_file: str | None
+    watcher_stuck: tuple[str, ...]
+    """Watchers that could not be started again, in words."""
 
 
-def plan_report(plan: Plan) -> Report:
-    """Return what a restore would do; refused where objects exist that must not."""
+def plan_report(plan: Plan, found: Preflight = CLEAR, plan_file: str | None = None) -> Report:
+    """Return what a restore would do, and what stands in its way; refused where objects exist that must not."""
     data = RestorePlan(
         source=plan.source.label,
         on_conflict=plan.on_conflict.value,
         writes=plan.writes,
-        definitions=tuple(DefinitionRow(name=d.name, exists=d.exists) for d in plan.definitions),
+        definitions=tuple(
+            DefinitionRow(name=d.name, exists=d.exists, adds_versions=d.adds) for d in plan.definitions
+        ),
         namespaces_to_create=plan.missing_namespaces,
         batches=tuple(_plan_row(batch) for batch in plan.batches),
+        invalid=tuple(
+            InvalidRow(kind=batch.batch.kind, object=str(key), why=why)
+            for batch in plan.batches
+            for key, why in batch.invalid_named
+        ),
+        missing_permissions=tuple(
+            MissingRow(verb=need.verb, resource=need.target, namespace=need.namespace) for need in found.missing
+        ),
+        quota_shortages=tuple(
+            ShortageRow(
+                namespace=s.namespace, quota=s.quota, counts=s.what, hard=s.hard, used=s.used, wanted=s.wanted
+            )
+            for s in found.shortages
+        ),
+        not_looked_at=found.unknown,
+        plan_file=plan_file,
         unreadable=plan.unreadable,
         left_out=tuple(plan.source.left_out),
     )
     facts: list[tuple[str, Cell]] = [("source", data.source), ("on conflict", data.on_conflict)]
-    facts += [("CRD", f"{d.name}, {'exists and stays as it is' if d.exists else 'create'}") for d in plan.definitions]
+    facts += [("CRD", f"{d.name}, {_definition(d)}") for d in plan.definitions]
     if plan.missing_namespaces:
         facts.append(("create namespaces", ", ".join(plan.missing_namespaces)))
+    if plan_file:
+        facts.append(("kept in", plan_file))
     blocks: list[Block] = [
         Facts(tuple(facts)),
         _plan_table(data.batches),
+        *_invalid(data),
         *_leftovers(data.unreadable, data.left_out),
+        *_obstacles(found),
     ]
-    report = Report(kind="RestorePlan", data=data, blocks=tuple(blocks))
+    verdicts = [ExitCode.DENIED] if found.missing else []
+    verdicts += [ExitCode.REFUSED] if found.shortages else []
+    report = Report(kind="RestorePlan", data=data, verdict=worst(verdicts), blocks=tuple(blocks))
     return _refused(report, plan) if plan.conflicts else report
+
+
+def _definition(plan: DefinitionPlan) -> str:
+    if plan.adds:
+        return f"add version {', '.join(plan.adds)}, and keep the others"
+    return "exists and stays as it is" if plan.exists else "create"
+
+
+def _invalid(data: RestorePlan) -> tuple[Block, ...]:
+    if not data.invalid:
+        return ()
+    total = sum(row.invalid for row in data.batches)
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (row.kind, row.object, Toned(row.why, Tone.WARN)) for row in data.invalid[:_SHOWN]
+    )
+    columns = (Column("kind"), Column("likely to be refused"), Column("why", shrinks=True))
+    return (Table(columns, rows, omitted=max(0, total - len(rows))),)
+
+
+def _obstacles(found: Preflight) -> Iterator[Block]:
+    """Say what stands in the way of the plan, and what would take it away."""
+    if found.missing:
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (need.verb, need.target, need.namespace or "everywhere") for need in found.missing
+        )
+        yield Table((Column("missing permission"), Column("on"), Column("in")), rows)
+        yield Text("These rules, in a Role of those namespaces or in a ClusterRole, would grant it:\n\n"
+                   + rules_yaml(found.missing))  # fmt: skip
+    if found.shortages:
+        rows = tuple(
+            (s.namespace, s.quota, s.what, s.hard, s.used, Toned(s.wanted, Tone.BAD)) for s in found.shortages
+        )
+        columns = (Column("namespace"), Column("quota without room"), Column("counts"),
+                   *_numbers("hard", "used", "to come"))  # fmt: skip
+        yield Table(columns, rows)
+    if found.unknown:
+        yield Text("Not looked at: " + "; ".join(found.unknown), Tone.WARN)
 
 
 def _refused(report: Report, plan: Plan) -> Report:
@@ -110,7 +211,7 @@ def _refused(report: Report, plan: Plan) -> Report:
     return replace(report, verdict=ExitCode.REFUSED, blocks=(*report.blocks, Text(text, Tone.BAD), table))
 
 
-def outcome_report(outcome: Outcome, rejects_file: str | None) -> Report:
+def outcome_report(outcome: Outcome, rejects_file: str | None, stuck: tuple[str, ...] = ()) -> Report:
     """Return what was done, what was not, and where the rejected objects are kept."""
     data = RestoreOutcome(
         source=outcome.plan.source.label,
@@ -123,6 +224,7 @@ def outcome_report(outcome: Outcome, rejects_file: str | None) -> Report:
                 kind=batch.kind,
                 done={done.value: batch.done[done] for done in Done if batch.done.get(done)},
                 status={status.value: batch.status[status] for status in StatusDone if batch.status.get(status)},
+                owners_dropped=dict(batch.owners_dropped),
             )
             for batch in outcome.batches
         ),
@@ -134,14 +236,27 @@ def outcome_report(outcome: Outcome, rejects_file: str | None) -> Report:
         unreadable=outcome.plan.unreadable,
         left_out=tuple(outcome.plan.source.left_out),
         rejects_file=rejects_file,
+        watcher_stuck=stuck,
     )
     blocks: tuple[Block, ...] = (
         Facts(_outcome_facts(outcome, data)),
         _outcome_table(data.batches),
         *_failures(data),
+        *_orphans(data),
         *_leftovers(data.unreadable, data.left_out),
+        *(Text(text, Tone.BAD) for text in stuck),
     )
-    return Report(kind="RestoreOutcome", data=data, verdict=outcome.verdict, blocks=blocks)
+    verdict = worst([outcome.verdict, ExitCode.PARTIAL]) if stuck else outcome.verdict
+    return Report(kind="RestoreOutcome", data=data, verdict=verdict, blocks=blocks)
+
+
+def _orphans(data: RestoreOutcome) -> tuple[Block, ...]:
+    """Say which owner references were dropped, and why."""
+    rows = tuple((row.kind, owner, n) for row in data.batches for owner, n in sorted(row.owners_dropped.items()))
+    if not rows:
+        return ()
+    columns = (Column("kind"), Column("owner that is not in the cluster"), *_numbers("references dropped"))
+    return (Table(columns, rows[:_SHOWN], omitted=max(0, len(rows) - _SHOWN)),)
 
 
 def _outcome_facts(outcome: Outcome, data: RestoreOutcome) -> tuple[tuple[str, Cell], ...]:
@@ -171,12 +286,13 @@ def _plan_row(plan: BatchPlan) -> BatchPlanRow:
         objects=plan.batch.objects,
         actions={action.value: plan.actions[action] for action in Action if plan.actions.get(action)},
         in_the_way=tuple(str(key) for key in plan.in_the_way),
+        invalid=plan.invalid,
     )
 
 
 def _plan_table(rows: Sequence[BatchPlanRow]) -> Table:
-    columns = (Column("kind"), *_numbers("in the source", "create", "adopt status", "update", "skip"))
-    actions = (Action.CREATE, Action.ADOPT, Action.UPDATE, Action.SKIP)
+    columns = (Column("kind"), *_numbers("in the source", "create", "adopt status", "update", "unchanged", "skip"))
+    actions = (Action.CREATE, Action.ADOPT, Action.UPDATE, Action.UNCHANGED, Action.SKIP)
     return Table(columns, tuple((r.kind, r.objects, *(r.actions.get(a.value, 0) for a in actions)) for r in rows))
 
 
