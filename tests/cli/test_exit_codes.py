@@ -99,7 +99,12 @@ def test_a_restore_that_may_not_write_is_6_before_it_writes(world):
     assert run(*world.at("backup")).code == 0
     world.events = []
     world.special[REVIEWS] = Answer(201, b'{"status": {"allowed": false}}')
-    refused(run(*world.at("restore", "latest"), "--yes"), ExitCode.DENIED, "may not create zenevents")
+    ran = run(*world.at("restore", "latest"), "--yes")
+    assert ran.code == ExitCode.DENIED
+    assert "may not create zenevents" in ran.complaint
+    assert ran.hint
+    assert len(complaints(ran.stderr)) == 1
+    assert '  resources: ["zenevents"]' in ran.stdout, "the rules that would grant it"
     assert not [asked for asked in world.server.asked() if asked.startswith(("POST " + EVENTS, "PUT"))]
 
 

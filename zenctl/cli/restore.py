@@ -15,13 +15,13 @@ from zenctl.cli.session import Session, local_path, new_file, read_local, reject
 from zenctl.core.instants import format_instant, parse_instant
 from zenctl.core.observation import GROUP
 from zenctl.core.report import Report
-from zenctl.errors import ExitCode, UsageError
+from zenctl.errors import Denied, ExitCode, Refused, UsageError
 
 if TYPE_CHECKING:
     from zenctl.restore.apply import Outcome
     from zenctl.restore.batch import Source
     from zenctl.restore.plan import Plan
-    from zenctl.restore.preflight import Need
+    from zenctl.restore.preflight import Need, Preflight
     from zenctl.restore.read import RestorePorts
     from zenctl.restore.record import Choice, Recorded
     from zenctl.restore.select import Chosen
@@ -117,6 +117,7 @@ def restore(
 
     Without --yes it shows the plan and asks; without a terminal it exits with the plan and code 4.
     """
+    from zenctl.restore.decide import OnConflict
     from zenctl.restore.preflight import preflight
     from zenctl.restore.read import RestorePorts
     from zenctl.restore.record import Choice
@@ -125,7 +126,7 @@ def restore(
 
     _require_one_way(plan_file, apply_file, dry_run=dry_run)
     asked = Choice(
-        on_conflict=on_conflict,
+        on_conflict=choice("--on-conflict", OnConflict, on_conflict).value,
         only=tuple(only or ()),
         names=tuple(name or ()),
         namespace=namespace,
@@ -139,7 +140,7 @@ def restore(
     if recorded is not None:
         asked, what = recorded.heading.choice, what or recorded.heading.source
     if not what:
-        raise UsageError("nothing to restore was named", hint="give an archive, latest, a file or a folder")
+        raise UsageError("no ARCHIVE to restore was named", hint="give latest, an archive, a file or a folder")
     source = _files(what, asked.api_group) or ArchiveSource(open_named(session, what, cluster, identity))
     chosen = _chosen(asked, source)
     with reject_file(rejects, session.clock.now()) as kept:
@@ -158,6 +159,7 @@ def restore(
         found = preflight(session.cluster, session.cluster, plan, _pausing(session) if pause_watcher else ())
         planned = plan_report(plan, found, plan_file or None)
         if planned.verdict is not ExitCode.GOOD or plan_file:
+            _complain(session, found)
             return planned
         if plan.writes or dry_run:
             stop = session.approve(planned, f"Write {plan.writes:,} objects?", yes=yes, dry_run=dry_run)
@@ -226,7 +228,7 @@ def _plan(session: Session, ports: RestorePorts, source: Chosen, asked: Choice, 
     from zenctl.restore.planned import plan_again, record_plan
     from zenctl.restore.read import read_and_plan
 
-    policy = choice("--on-conflict", OnConflict, asked.on_conflict)
+    policy = OnConflict(asked.on_conflict)
     if kept.recorded is not None:
         return plan_again(ports, source, kept.recorded, session.cluster.uid())
     if not kept.file:
@@ -241,6 +243,16 @@ def _plan(session: Session, ports: RestorePorts, source: Chosen, asked: Choice, 
     )
     with new_file(local_path(kept.file)) as write:
         return record_plan(ports, source, policy, heading, write)
+
+
+def _complain(session: Session, found: Preflight) -> None:
+    """Say in one line what stands in the way; the report says it with what would help."""
+    from zenctl.restore.preflight import require_clear
+
+    try:
+        require_clear(found)
+    except (Denied, Refused) as error:
+        session.complain(error)
 
 
 def _pausing(session: Session) -> tuple[Need, ...]:

@@ -22,7 +22,7 @@ from zenctl.cli.arguments import duration
 from zenctl.cli.options import Settings
 from zenctl.core.report import Report, RowStream
 from zenctl.core.text import printable
-from zenctl.errors import ExitCode, Refused, UsageError
+from zenctl.errors import ExitCode, Refused, UsageError, ZenctlError
 
 if TYPE_CHECKING:
     from zenctl.blob.folder import FolderStore
@@ -170,6 +170,12 @@ class Session:
     def warn(self, text: str) -> None:
         """Tell a person of something that they must know, also with --quiet."""
         self._stderr.write(f"zenctl: {printable(text)}\n")
+
+    def complain(self, error: ZenctlError) -> None:
+        """Tell a person of an error whose report goes to stdout all the same."""
+        self.warn(error.message)
+        if error.hint:
+            self._stderr.write(f"hint: {printable(error.hint)}\n")
 
     def approve(self, plan: Report, question: str, *, yes: bool, dry_run: bool) -> Report | None:
         """Apply the confirmation rule to a plan that deletes or overwrites.

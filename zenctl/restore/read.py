@@ -17,7 +17,7 @@ from zenctl.core.objects import (
     RawObject,
     ResourceType,
 )
-from zenctl.errors import NotFound, Refused
+from zenctl.errors import Denied, NotFound, Refused
 from zenctl.ports import (
     ALL,
     AccessReviewer,
@@ -197,7 +197,7 @@ class _Reading:
         described = resource or self._defined.get((batch.api_version, batch.kind))
         detail = None
         if self._note is not None:
-            schema = self._schemas.get((batch.api_version, batch.kind))
+            schema = self._schema(batch, listed) if self._detailed else None
             get = partial(self._ports.reader.get, listed) if listed and self._detailed else None
             detail = Detail(batch, schema, self._note, get)
         tally = _Tally(described, live, self._on_conflict, detail)
@@ -220,6 +220,18 @@ class _Reading:
             detail.invalid if detail else 0,
             tuple(detail.invalid_named) if detail else (),
         )
+
+    def _schema(self, batch: Batch, listed: ResourceType | None) -> dict[str, Any] | None:
+        """Return what the kind of a batch asks: by the cluster's CRD, else by the source's; None where none says."""
+        known = self._schemas.get((batch.api_version, batch.kind))
+        if known is not None or listed is None or not batch.group:
+            return known
+        try:
+            found = self._ports.reader.get(CUSTOM_RESOURCE_DEFINITION, ObjectKey("", listed.full_name), KeyFields)
+        except (NotFound, Denied):
+            return None
+        definition = read_definition(found.body)
+        return definition.schema(batch.api_version.rpartition("/")[2]) if definition else None
 
     def _live_resource(self, batch: Batch) -> tuple[ResourceType | None, ResourceType | None]:
         """Return the resource that a batch is written to, and the one that live objects are listed by.

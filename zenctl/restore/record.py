@@ -176,7 +176,7 @@ class Drift:
         if planned is None or planned.key != decision.key or planned.kind != decision.kind:
             self._drifted.append(f"{what} was not planned at its place")
         elif planned.action != decision.action:
-            self._drifted.append(f"{what} was to {planned.action.value}, and now would {decision.action.value}")
+            self._drifted.append(f"{what}: planned {planned.action.value}, now {decision.action.value}")
         else:
             self._drifted.append(f"{what} has changed")
 

@@ -206,7 +206,8 @@ def _obstacles(found: Preflight) -> Iterator[Block]:
 
 def _refused(report: Report, plan: Plan) -> Report:
     named = tuple((batch.batch.kind, str(key)) for batch in plan.batches for key in batch.in_the_way)
-    text = f"{plan.conflicts:,} objects exist already, and --on-conflict fail allows none. Nothing was written."
+    exist = "1 object exists" if plan.conflicts == 1 else f"{plan.conflicts:,} objects exist"
+    text = f"{exist} already, and --on-conflict fail allows none. Nothing was written."
     table = Table((Column("kind"), Column("in the way")), named, omitted=max(0, plan.conflicts - len(named)))
     return replace(report, verdict=ExitCode.REFUSED, blocks=(*report.blocks, Text(text, Tone.BAD), table))
 

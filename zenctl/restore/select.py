@@ -190,7 +190,9 @@ def parse_mapping(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         source, _, target = text.partition("=")
         if not source or dns_label(target) or source in found:
-            raise UsageError(f"--map-namespace: {text!r} is no pair of namespaces, or its first half was given before",
-                             hint="write it as FROM=TO, once for each FROM")  # fmt: skip
+            raise UsageError(
+                f"--map-namespace: {text!r} is no pair of namespaces, or the first of them was given before",
+                hint="write it as FROM=TO, once for each FROM",
+            )
         found[source] = target
     return found
