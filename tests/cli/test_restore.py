@@ -24,8 +24,7 @@ def backup(world):
 
 
 def data(ran: Ran) -> Any:
-    found = json.loads(ran.stdout)["data"]
-    return found
+    return json.loads(ran.stdout)["data"]
 
 
 def failed(ran: Ran, code: ExitCode, said: str) -> None:
