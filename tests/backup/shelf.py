@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.archive.fakes import OBSERVATION, MemoryStore, objects
 from tests.fakes import NOW, FixedClock, SilentProgress
+from zenctl.archive.age import Seal
 from zenctl.archive.format import BACKUP, Cluster, Footer, Heading, Omission, Scope, archive_name
 from zenctl.archive.reader import read_footer
 from zenctl.archive.writer import ArchiveWriter
@@ -29,6 +30,7 @@ def add(
     namespaces: tuple[str, ...] | None = None,
     cluster: Cluster = CLUSTER,
     set_name: str = BACKUP,
+    seal: Seal | None = None,
 ) -> str:
     """Write an archive; the number makes its id. Returns its name."""
     heading = Heading(
@@ -40,7 +42,7 @@ def add(
         scope=Scope(namespaces),
     )
     name = archive_name(set_name, cluster.name, heading.created_at, heading.archive_id)
-    with ArchiveWriter(store.put(name), heading) as writer:
+    with ArchiveWriter(store.put(name), heading, seal) as writer:
         writer.begin(OBSERVATION)
         writer.add(objects(2))
         writer.end(consistency="snapshot", resource_versions=("1",))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archive.fakes import MemoryStore
+from tests.archive.fakes import MemoryStore, Mirror
 from tests.backup.shelf import (
     KEEP_TWO,
     STAGING,
@@ -26,7 +26,7 @@ from tests.blob.fakes import Faulty
 from tests.fakes import NOW, FixedClock
 from zenctl.archive.format import Cluster
 from zenctl.archive.reader import list_archives
-from zenctl.archive.verify import Level, verify
+from zenctl.archive.verify import verify
 from zenctl.backup.notes import pin_name, read_notes, verified_name, write_pin
 from zenctl.backup.prune import Fate, PruneOutcome, PrunePlan, PruneRequest, apply, plan_prune
 from zenctl.backup.retention import Period, Policy, Rule
@@ -125,18 +125,22 @@ def test_archives_of_some_namespaces_take_no_place_of_those_of_all():
     assert team_b[0] in names(store)
 
 
-def test_archives_whose_namespaces_nobody_can_tell_stay(monkeypatch):
-    store = MemoryStore()
-    made = [add(store, n, age=timedelta(days=n), namespaces=("team-a",)) for n in range(4)]
-
-    def encrypted(store: BlobStore, name: str) -> None:
-        raise Refused(f"archive {name} is encrypted")
-
-    monkeypatch.setattr("zenctl.backup.prune.open_archive", encrypted)
+def test_encrypted_archives_of_some_namespaces_stay_without_their_key():
+    store, keys = MemoryStore(), Mirror()
+    made = [add(store, n, age=timedelta(days=n), namespaces=("team-a",), seal=keys) for n in range(4)]
     found = plan(store)
     assert [group.key.namespaces for group in found.groups] == [()]
     assert going(found) == []
     assert len(found.groups[0].items) == len(made)
+    opened = plan(store, request()._replace(keys=keys))
+    assert [group.key.namespaces for group in opened.groups] == [("team-a",)]
+    assert going(opened) == made[:1:-1]
+
+
+def test_encrypted_archives_of_all_namespaces_need_no_key():
+    store = MemoryStore()
+    made = [add(store, n, age=timedelta(days=n), seal=Mirror()) for n in range(4)]
+    assert going(plan(store)) == made[:1:-1]
 
 
 def test_archives_of_all_namespaces_are_judged_by_their_footers_alone():
@@ -371,7 +375,7 @@ def test_a_crash_at_any_call_leaves_what_stays_whole_and_a_second_run_ends_the_s
     with pytest.raises(Killed):
         prune(watched)
     for name in (made[0], made[1], made[5]):
-        assert verify(store, name, Level.BYTES).sound
+        assert verify(store, name).sound
     assert made[5] in read_notes(store).pins
     assert all(item.name in made for item in list_archives(store))
     prune(store)
@@ -398,7 +402,7 @@ def test_a_folder_that_fails_at_any_call_loses_nothing_that_stays(tmp_path: Path
     outcome = prune(FolderStore(tmp_path, Faulty(at, code)), request(KEEP_TWO._replace(min_keep=2)))
     assert (outcome.verdict is ExitCode.GOOD) == (not outcome.failures)
     for name in (made[0], made[1], made[3]):
-        assert verify(sound, name, Level.BYTES).sound
+        assert verify(sound, name).sound
     assert prune(sound, request(KEEP_TWO._replace(min_keep=2))).verdict is ExitCode.GOOD
     assert names(sound) == sorted([made[0], made[1], made[3]])
 

@@ -206,7 +206,7 @@ def test_a_damaged_one_stays_and_takes_no_place():
 
 def test_one_of_unknown_namespaces_stays():
     archives = [backup._replace(scope_known=False) for backup in every(DAY, 3)]
-    assert set(reasons(archives, Rule(LAST, 1)).values()) == {"of namespaces that nobody can tell"}
+    assert set(reasons(archives, Rule(LAST, 1)).values()) == {"of namespaces that only its key can tell"}
 
 
 # -- incomplete archives ----------------------------------------------------------------------------------------

@@ -181,7 +181,8 @@ def record_verification(
 ) -> VerificationNote:
     """Write down what a verification or a drill of an archive found; what the other found before stays.
 
-    A record of another archive under the same name, or one that cannot be read, is replaced whole.
+    A record of another archive under the same name, or one that cannot be read, is replaced whole. A verification of
+    a slice is worth recording only where it found damage: a sound part proves nothing about the rest.
     """
     before = read_verification(store, archive, footer)
     note = VerificationNote(

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from zenctl.archive.age import Keys
 from zenctl.archive.format import Footer
-from zenctl.archive.reader import ArchiveStore, list_archives, open_archive, read_footer
+from zenctl.archive.reader import ArchiveStore, ListedArchive, list_archives, open_listed, read_footer
 from zenctl.backup.catalogue import Sound, newest_first
 from zenctl.backup.notes import (
     NoteProblem,
@@ -50,6 +51,8 @@ class PruneRequest(NamedTuple):
     set_name: str
     cluster: str | None
     """An id or a name; None is every cluster."""
+    keys: Keys | None = None
+    """What opens the manifests of encrypted archives of some namespaces; nothing else is opened."""
 
 
 class GroupKey(NamedTuple):
@@ -58,7 +61,7 @@ class GroupKey(NamedTuple):
     cluster_id: str
     set_name: str
     namespaces: tuple[str, ...] | None
-    """None is every namespace; () is some that nobody can tell."""
+    """None is every namespace; () is some that only a key could tell."""
 
 
 class Item(NamedTuple):
@@ -171,7 +174,7 @@ def plan_prune(ports: PrunePorts, request: PruneRequest) -> PrunePlan:
     groups: dict[GroupKey, list[Sound]] = {}
     for sound in chosen:
         try:
-            groups.setdefault(_key(ports.store, sound), []).append(sound)
+            groups.setdefault(_key(ports.store, sound, request.keys), []).append(sound)
         except Damaged as error:
             unreadable.append(Unreadable(sound.name, error.message))
     ports.progress.end()
@@ -198,13 +201,14 @@ def _chosen(sound: Sequence[Sound], request: PruneRequest) -> list[Sound]:
     return [s for s in ours if s.footer.set_name == request.set_name]
 
 
-def _key(store: ArchiveStore, sound: Sound) -> GroupKey:
+def _key(store: ArchiveStore, sound: Sound, keys: Keys | None) -> GroupKey:
     """Return the group of an archive. Which namespaces it is of, only the manifest says. Raises Damaged."""
     namespaces: tuple[str, ...] | None = None
     if not sound.footer.whole:
         try:
-            namespaces = tuple(sorted(open_archive(store, sound.name).manifest.scope.namespaces or ()))
-        except Refused:  # it is encrypted, and nobody gives a key to prune
+            manifest = open_listed(store, ListedArchive(*sound), keys).manifest
+            namespaces = tuple(sorted(manifest.scope.namespaces or ()))
+        except Refused:  # it is encrypted, and the key is missing or another
             namespaces = ()
     return GroupKey(sound.footer.cluster_id, sound.footer.set_name, namespaces)
 

@@ -48,7 +48,7 @@ class JudgedArchive(Result, frozen=True):
 
 
 class GroupFacts(Result, frozen=True):
-    """Archives that were judged together; namespaces null is all, an empty list is some that nobody can tell."""
+    """Archives that were judged together; namespaces null is all, an empty list what only a key could tell."""
 
     cluster: str
     cluster_id: str

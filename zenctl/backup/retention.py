@@ -144,7 +144,7 @@ def _set_apart(backup: Backup, now: datetime) -> str:
         return "found damaged"
     if backup.created_at > now + FUTURE_SKEW:
         return "dated in the future"
-    return "" if backup.scope_known else "of namespaces that nobody can tell"
+    return "" if backup.scope_known else "of namespaces that only its key can tell"
 
 
 def _unwanted(backup: Backup) -> str:

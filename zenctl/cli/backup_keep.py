@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zenctl.cli import keys
 from zenctl.cli.arguments import DryRunOption, YesOption, duration
+from zenctl.cli.keys import IdentityOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session
 from zenctl.core.report import Report
@@ -71,6 +73,7 @@ def prune(
     all_clusters: Annotated[
         bool, typer.Option("--all-clusters", help="Archives of every cluster, each by itself.", show_default=False)
     ] = False,
+    identity: IdentityOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> Report:
@@ -103,6 +106,7 @@ def prune(
         policy=Policy(rules, min_keep, _zone(timezone)),
         set_name=_set(set_name),
         cluster=_whose(session, cluster, all_clusters=all_clusters),
+        keys=keys.keys(session.settings.environ, identity),
     )
     ports = PrunePorts(store=session.store, clock=session.clock, progress=session.progress)
     plan = plan_prune(ports, request)
