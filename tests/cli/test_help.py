@@ -73,6 +73,8 @@ def test_every_commands_help_lists_its_exit_codes(path):
     [
         (("backup",), {4, 5, 6}),
         (("backup", "verify"), {4, 5, 6, 8}),
+        (("backup", "prune"), {3, 4, 5, 6, 8}),
+        (("backup", "pin"), {4, 5, 6, 8}),
         (("restore",), {3, 4, 5, 6, 8}),
         (("cleanup",), {3, 4, 5, 6}),
     ],

@@ -6,10 +6,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from zenctl.archive.format import Collection, Footer, Manifest
 from zenctl.archive.reader import Archive, ListedArchive
 from zenctl.backup.catalogue import Sound, newest_first
 from zenctl.backup.create import Created
+from zenctl.backup.notes import (
+    NO_NOTES,
+    DrillRecord,
+    NoteProblem,
+    Notes,
+    Pin,
+    Standing,
+    VerificationNote,
+    VerifyRecord,
+    standing_of,
+)
 from zenctl.core.durations import took
 from zenctl.core.report import (
     Block,
@@ -73,6 +86,29 @@ class ArchiveFacts(Result, frozen=True):
     kinds: dict[str, int]
 
 
+class PinFacts(Result, frozen=True):
+    """Why an archive is pinned, and since when; null where its note cannot be read."""
+
+    reason: str | None
+    pinned_at: datetime | None
+
+
+class VerificationFacts(Result, frozen=True):
+    """What is known about an archive's soundness beyond its footer, and what was done to learn it."""
+
+    standing: str
+    verify: VerifyRecord | None
+    drill: DrillRecord | None
+
+
+class ListedFacts(ArchiveFacts, frozen=True):
+    """An archive as its footer describes it, with what its notes say; ``pin`` is null where it has none."""
+
+    pinned: bool
+    pin: PinFacts | None
+    verification: VerificationFacts
+
+
 class BackupCreated(Result, frozen=True):
     """A backup that was written."""
 
@@ -86,8 +122,9 @@ class BackupCreated(Result, frozen=True):
 class BackupList(Result, frozen=True):
     """The archives of a store, newest first, and what should be an archive and is none."""
 
-    archives: tuple[ArchiveFacts, ...]
+    archives: tuple[ListedFacts, ...]
     unreadable: tuple[OmissionRow, ...]
+    note_problems: tuple[OmissionRow, ...]
 
 
 class BackupContents(Result, frozen=True):
@@ -144,9 +181,10 @@ def created_report(created: Created) -> Report:
     )
 
 
-def list_report(listed: Sequence[ListedArchive]) -> Report:
+def list_report(listed: Sequence[ListedArchive], notes: Notes = NO_NOTES) -> Report:
     """Return the archives of a store. One that is damaged is shown, and makes the verdict."""
-    archives = tuple(_facts(item) for item in newest_first(listed))
+    sound = newest_first(listed)
+    archives = tuple(_listed_facts(item, notes) for item in sound)
     unreadable = tuple(
         OmissionRow(what=item.name, why=item.footer.message) for item in listed if not isinstance(item.footer, Footer)
     )
@@ -158,21 +196,47 @@ def list_report(listed: Sequence[ListedArchive]) -> Report:
         Column("objects", right=True),
         Column("size", right=True),
         Column("state"),
+        Column("verified"),
     )
     rows: list[tuple[Cell, ...]] = [
-        (a.id[:8], a.created_at, a.cluster, a.set, a.objects, ByteCount(a.size_bytes), _state(a)) for a in archives
+        (
+            a.id[:8],
+            a.created_at,
+            a.cluster,
+            a.set,
+            a.objects,
+            ByteCount(a.size_bytes),
+            state_cell(item.footer, pinned=a.pinned),
+            verified_cell(a.verification),
+        )
+        for item, a in zip(sound, archives, strict=True)
     ]
     blocks: list[Block] = [Table(columns, tuple(rows))] if rows else [Text("The store holds no archives.")]
     if unreadable:
         broken = tuple((row.what, Toned(row.why, Tone.BAD)) for row in unreadable)
         blocks.append(Table((Column("unreadable"), Column("why", shrinks=True)), broken))
-    verdict = ExitCode.DAMAGED if unreadable else ExitCode.GOOD
+    blocks += note_problem_blocks(notes.problems)
+    damaged = unreadable or any(a.verification.standing == Standing.DAMAGED for a in archives)
+    data = BackupList(archives=archives, unreadable=unreadable, note_problems=note_problem_rows(notes.problems))
     return Report(
         kind="BackupList",
-        data=BackupList(archives=archives, unreadable=unreadable),
-        verdict=verdict,
+        data=data,
+        verdict=ExitCode.DAMAGED if damaged else ExitCode.GOOD,
         blocks=tuple(blocks),
     )
+
+
+def note_problem_rows(problems: Sequence[NoteProblem]) -> tuple[OmissionRow, ...]:
+    """Return notes that cannot be used, as rows of a document."""
+    return tuple(OmissionRow(what=problem.name, why=problem.what) for problem in problems)
+
+
+def note_problem_blocks(problems: Sequence[NoteProblem]) -> tuple[Block, ...]:
+    """Return the table of notes that cannot be used; nothing where there are none."""
+    if not problems:
+        return ()
+    rows = tuple((problem.name, Toned(problem.what, Tone.WARN)) for problem in problems)
+    return (Table((Column("note that cannot be used"), Column("why", shrinks=True)), rows),)
 
 
 def contents_report(archive: Archive) -> Report:
@@ -214,8 +278,6 @@ def contents_report(archive: Archive) -> Report:
 
 def object_report(archive: Archive, value: dict[str, Any]) -> Report:
     """Return one object of an archive, as readable JSON."""
-    import msgspec
-
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     data = BackupObject(archive=archive.name, object=value)
     return Report(kind="BackupObject", data=data, blocks=(Text(text),))
@@ -238,6 +300,27 @@ def _facts(item: Sound) -> ArchiveFacts:
         plain_bytes=footer.plain_bytes,
         kinds=footer.kinds,
     )
+
+
+def _listed_facts(item: Sound, notes: Notes) -> ListedFacts:
+    note = notes.verification(item.name, item.footer)
+    return ListedFacts(
+        **msgspec.structs.asdict(_facts(item)),
+        pinned=item.name in notes.pins,
+        pin=pin_facts(notes.pins[item.name]) if item.name in notes.pins else None,
+        verification=verification_facts(note),
+    )
+
+
+def pin_facts(pin: Pin | None) -> PinFacts:
+    """Return a pin for a document; None is one whose note cannot be read."""
+    return PinFacts(reason=pin.reason if pin else None, pinned_at=pin.pinned_at if pin else None)
+
+
+def verification_facts(note: VerificationNote | None) -> VerificationFacts:
+    """Return a record of verification for a document; None is that there is none."""
+    verify, drill = (note.verify, note.drill) if note else (None, None)
+    return VerificationFacts(standing=standing_of(note).value, verify=verify, drill=drill)
 
 
 def _row(collection: Collection) -> CollectionRow:
@@ -292,11 +375,24 @@ def _complete(footer: Footer) -> Cell:
     return Toned("yes", Tone.GOOD) if footer.complete else Toned("no", Tone.BAD)
 
 
-def _state(archive: ArchiveFacts) -> Cell:
-    how = ", encrypted" if archive.encrypted else ""
-    if not archive.complete:
-        return Toned(f"incomplete{how}", Tone.WARN)
-    return f"complete{how}" if archive.every_namespace else Toned(f"some namespaces{how}", Tone.WARN)
+def state_cell(footer: Footer, *, pinned: bool) -> Cell:
+    """Return what an archive is by its footer, and whether it is pinned."""
+    state = "incomplete" if not footer.complete else "complete" if footer.whole else "some namespaces"
+    text = state + ", encrypted" * footer.encrypted + ", pinned" * pinned
+    return text if state == "complete" else Toned(text, Tone.WARN)
+
+
+def verified_cell(found: VerificationFacts) -> Cell:
+    """Return what is known about the soundness of an archive, in a word or two."""
+    if found.standing == Standing.DAMAGED:
+        return Toned("damaged", Tone.BAD)
+    if found.standing == Standing.DIFFERS:
+        return Toned("drill differs", Tone.BAD)
+    if found.standing == Standing.UNKNOWN:
+        return Toned("no", Tone.MUTED)
+    if found.drill is not None and not found.drill.sampled:
+        return Toned("drill", Tone.GOOD)
+    return Toned(f"level {found.verify.level}" if found.verify else "yes", Tone.GOOD)
 
 
 def _omission_blocks(omissions: Sequence[OmissionRow]) -> tuple[Block, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zenctl.cli import keys
+from zenctl.cli import backup_keep, keys
 from zenctl.cli.arguments import ApiGroupOption, NamespaceOption
 from zenctl.cli.keys import EncryptToOption, IdentityOption, RecipientsFileOption
 from zenctl.cli.options import command, new_group
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zenctl.ports import BlobStore
 
 app = new_group("backup", "Back up Observations; list, show and verify backups.")
+app.add_typer(backup_keep.app)
 
 _CREATE = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED)
 _READ = (*_CREATE, ExitCode.DAMAGED)
@@ -87,12 +88,14 @@ def create(
 def list_(session: Session) -> Report:
     """List the archives of the store, newest first.
 
-    Only their footers are read. A file that should be an archive and is damaged is shown too, and the exit code is 8.
+    Only their footers are read, and the notes beside them: which are pinned, and what the last verification
+    found. A file that should be an archive and is damaged is shown too, and the exit code is 8.
     """
     from zenctl.archive.reader import list_archives
+    from zenctl.backup.notes import read_notes
     from zenctl.backup.report import list_report
 
-    return list_report(list_archives(session.store))
+    return list_report(list_archives(session.store), read_notes(session.store))
 
 
 @command(app, "show", codes=_READ)
