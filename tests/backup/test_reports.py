@@ -16,7 +16,7 @@ from zenctl.archive.reader import list_archives, open_archive
 from zenctl.archive.verify import How, Level, Slice, verify
 from zenctl.backup.check import object_check
 from zenctl.backup.create import create_backup
-from zenctl.backup.proof import store_report, verified_report, verify_store
+from zenctl.backup.proof import Proof, store_report, verified_report, verify_store
 from zenctl.backup.report import contents_report, created_report, list_report, object_report
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
 from zenctl.core.report import Report
@@ -104,11 +104,20 @@ def verified_part() -> Report:
     return verified_report(verify(store, made.name, How(slice=Slice(2, 3))))
 
 
+PROOF = Proof(FixedClock().now(), "0.0.0-test", lambda _: None)
+
+
+def created_and_read_back() -> Report:
+    store = MemoryStore()
+    made, _ = back_up(a_cluster(), store)
+    return created_report(made._replace(seconds=1.5), verify(store, made.name))
+
+
 def verified_store() -> Report:
     store = a_shelf()
     store.blobs["broken.tar"] = b"x" * 5120
     back_up(a_cluster(), store, seal=Mirror(), archive_id="e0000003-0000-4000-8000-000000000000")
-    return store_report(list(verify_store(store, How(Level.OBJECTS), lambda _: None)))
+    return store_report(list(verify_store(store, How(Level.OBJECTS), PROOF, lambda _: None)))
 
 
 def created_encrypted() -> Report:
@@ -128,7 +137,7 @@ def shown_encrypted() -> Report:
 
 REPORTS = (
     created, incomplete, listed, listed_with_damage, listed_nothing, shown, shown_object, verified, verified_damage,
-    verified_part, verified_store, created_encrypted, shown_encrypted,
+    created_and_read_back, verified_part, verified_store, created_encrypted, shown_encrypted,
 )  # fmt: skip
 
 

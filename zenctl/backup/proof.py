@@ -1,18 +1,21 @@
 """Proving that backups are what was written: one archive, or all of a store, or a night's share of it; as Reports.
 
-Nothing is changed, and one archive that cannot be verified never hides the others.
+No archive is changed, and one that cannot be verified never hides the others. What was found is noted beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from zenctl.archive.reader import ArchiveStore
-from zenctl.archive.verify import How, Verification, verify
+from zenctl.archive.reader import read_footer
+from zenctl.archive.verify import How, Level, Verification, verify
+from zenctl.backup.notes import VerifyRecord, record_verification
 from zenctl.core.findings import finding
 from zenctl.core.report import Block, ByteCount, Cell, Column, Facts, Report, Result, Table, Text, Tone, Toned
-from zenctl.errors import ExitCode, Refused, worst
+from zenctl.errors import ExitCode, Refused, ZenctlError, worst
+from zenctl.ports import BlobStore
 
 _LEVELS = {1: "structure", 2: "every byte", 3: "every object against its schema"}
 
@@ -22,6 +25,37 @@ class NotVerified(NamedTuple):
 
     archive: str
     error: Refused
+
+
+class Proof(NamedTuple):
+    """What it takes to note what was found: when, by which version, and who hears where it cannot be noted."""
+
+    at: datetime
+    tool_version: str
+    warn: Callable[[str], None]
+
+
+def note_verification(store: BlobStore, result: Verification, proof: Proof) -> None:
+    """Note beside an archive what a verification of it found.
+
+    What proves less than an earlier note may say is not noted: the structure alone, or a sound slice. An archive
+    without a readable footer has no identity that a note could name.
+    """
+    proves = result.level >= Level.BYTES and not result.slice
+    if not result.archive_id or (result.sound and not proves):
+        return
+    record = VerifyRecord(
+        level=result.level,
+        at=proof.at,
+        tool_version=proof.tool_version,
+        sound=result.sound,
+        problems=result.problem_count,
+    )
+    try:
+        footer = read_footer(store, result.archive, store.size(result.archive))
+        record_verification(store, result.archive, footer, verify=record)
+    except ZenctlError as error:
+        proof.warn(f"the verification of {result.archive} could not be noted beside it: {error.message}")
 
 
 class BackupVerified(Result, frozen=True):
@@ -52,14 +86,17 @@ class BackupsVerified(Result, frozen=True):
 
 
 def verify_store(
-    store: ArchiveStore, how: How, advance: Callable[[int], None]
+    store: BlobStore, how: How, proof: Proof, advance: Callable[[int], None]
 ) -> Iterator[Verification | NotVerified]:
-    """Verify every archive of a store, in the order of their names."""
+    """Verify every archive of a store, in the order of their names, and note what was found."""
     for info in store.list():
         try:
-            yield verify(store, info.name, how, advance=advance)
+            result = verify(store, info.name, how, advance=advance)
         except Refused as error:
             yield NotVerified(info.name, error)
+            continue
+        note_verification(store, result, proof)
+        yield result
 
 
 def verified_report(result: Verification) -> Report:
@@ -73,9 +110,9 @@ def verified_report(result: Verification) -> Report:
     facts += [("read", ByteCount(result.bytes)), ("members", result.members)]
     if result.level > 1:
         facts.append(("objects", result.objects))
-    facts.append(("verdict", _verdict(result)))
+    facts.append(("verdict", verdict_of(result)))
     blocks: list[Block] = [Facts(tuple(facts))]
-    return _report("BackupVerified", _row(result), [("", result)], blocks)
+    return _report("BackupVerified", row_of(result), [("", result)], blocks)
 
 
 def store_report(results: Sequence[Verification | NotVerified]) -> Report:
@@ -83,7 +120,7 @@ def store_report(results: Sequence[Verification | NotVerified]) -> Report:
     verified = [result for result in results if isinstance(result, Verification)]
     refused = [result for result in results if isinstance(result, NotVerified)]
     data = BackupsVerified(
-        archives=tuple(map(_row, verified)),
+        archives=tuple(map(row_of, verified)),
         not_verified=tuple(NotVerifiedRow(archive=each.archive, why=each.error.message) for each in refused),
     )
     columns = (
@@ -95,7 +132,7 @@ def store_report(results: Sequence[Verification | NotVerified]) -> Report:
     )
     rows: list[tuple[Cell, ...]] = [
         (each.archive, f"{each.level}{f', {each.slice}' if each.slice else ''}", each.members, ByteCount(each.bytes),
-         _verdict(each))
+         verdict_of(each))
         for each in verified
     ]  # fmt: skip
     blocks: list[Block] = [Table(columns, tuple(rows))] if rows else []
@@ -133,7 +170,8 @@ def _report(
     )
 
 
-def _row(result: Verification) -> BackupVerified:
+def row_of(result: Verification) -> BackupVerified:
+    """Return a verification as data."""
     return BackupVerified(
         archive=result.archive,
         level=int(result.level),
@@ -145,7 +183,8 @@ def _row(result: Verification) -> BackupVerified:
     )
 
 
-def _verdict(result: Verification) -> Cell:
+def verdict_of(result: Verification) -> Cell:
+    """Return in a word what a verification found."""
     if result.sound:
         return Toned("sound", Tone.GOOD)
     return Toned(f"{result.problem_count:,} problem{'s' if result.problem_count > 1 else ''}", Tone.BAD)

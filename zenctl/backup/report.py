@@ -10,6 +10,7 @@ import msgspec
 
 from zenctl.archive.format import Collection, Footer, Manifest
 from zenctl.archive.reader import Archive, ListedArchive
+from zenctl.archive.verify import Verification
 from zenctl.backup.catalogue import Sound, newest_first
 from zenctl.backup.create import Created
 from zenctl.backup.notes import (
@@ -23,6 +24,7 @@ from zenctl.backup.notes import (
     VerifyRecord,
     standing_of,
 )
+from zenctl.backup.proof import BackupVerified, row_of, verdict_of
 from zenctl.core.durations import took
 from zenctl.core.report import (
     Block,
@@ -37,7 +39,7 @@ from zenctl.core.report import (
     Tone,
     Toned,
 )
-from zenctl.errors import ExitCode
+from zenctl.errors import ExitCode, worst
 
 
 class CollectionRow(Result, frozen=True):
@@ -117,6 +119,8 @@ class BackupCreated(Result, frozen=True):
     collections: tuple[CollectionRow, ...]
     omissions: tuple[OmissionRow, ...]
     self_check: SelfCheckFacts | None
+    verified: BackupVerified | None
+    """What was found when it was read back; null where it was not."""
 
 
 class BackupList(Result, frozen=True):
@@ -146,8 +150,8 @@ class BackupObject(Result, frozen=True):
     object: dict[str, Any]
 
 
-def created_report(created: Created) -> Report:
-    """Return what a backup wrote, and what it could not read."""
+def created_report(created: Created, verified: Verification | None = None) -> Report:
+    """Return what a backup wrote, what it could not read, and what reading it back found."""
     footer, manifest = created.written.footer, created.written.manifest
     data = BackupCreated(
         archive=_facts(Sound(created.name, created.written.size_bytes, footer)),
@@ -155,6 +159,7 @@ def created_report(created: Created) -> Report:
         collections=tuple(_row(collection) for collection in manifest.collections),
         omissions=tuple(OmissionRow(what=o.what, why=o.why) for o in manifest.omissions),
         self_check=_self_check(manifest),
+        verified=None if verified is None else row_of(verified),
     )
     blocks: tuple[Block, ...] = (
         Facts(
@@ -167,16 +172,19 @@ def created_report(created: Created) -> Report:
                 ("took", took(created.seconds, footer.objects)),
                 ("encrypted", _encrypted(footer)),
                 ("complete", _complete(footer)),
+                *((("read back", verdict_of(verified)),) if verified else ()),
             )
         ),
         _collection_table(data.collections),
         *_omission_blocks(data.omissions),
         *_self_check_blocks(data.self_check),
     )
+    verdicts = [ExitCode.DENIED] if created.denied else []
+    verdicts += [ExitCode.DAMAGED] if verified and not verified.sound else []
     return Report(
         kind="BackupCreated",
         data=data,
-        verdict=ExitCode.DENIED if created.denied else ExitCode.GOOD,
+        verdict=worst(verdicts),
         blocks=blocks,
     )
 

@@ -17,7 +17,8 @@ from zenctl.errors import ExitCode, Refused, UsageError
 
 if TYPE_CHECKING:
     from zenctl.archive.reader import Archive
-    from zenctl.archive.verify import Slice
+    from zenctl.archive.verify import Slice, Verification
+    from zenctl.backup.proof import Proof
     from zenctl.ports import BlobStore
 
 app = new_group("backup", "Back up Observations; list, show and verify backups.")
@@ -45,6 +46,10 @@ def create(
     namespace: NamespaceOption = "",
     encrypt_to: EncryptToOption = None,
     recipients_file: RecipientsFileOption = None,
+    verify_it: Annotated[
+        bool,
+        typer.Option("--verify", help="Read it back from the store and compare every byte.", show_default=False),
+    ] = False,
     api_group: ApiGroupOption = GROUP,
 ) -> Report:
     """Back up Observations, or list, show and verify backups.
@@ -81,7 +86,20 @@ def create(
         set_name=BACKUP,
         seal=keys.seal(session.settings.environ, encrypt_to, recipients_file),
     )
-    return created_report(create_backup(ports, request))
+    created = create_backup(ports, request)
+    return created_report(created, _verified(session, created.name) if verify_it else None)
+
+
+def _verified(session: Session, name: str) -> Verification:
+    """Read a new archive back, compare every byte, and note what was found."""
+    from zenctl.archive import verify as verification
+    from zenctl.backup.proof import note_verification
+
+    session.progress.begin(f"verifying {name}", None, "members")
+    result = verification.verify(session.store, name, advance=session.progress.advance)
+    note_verification(session.store, result, _proof(session))
+    session.progress.end()
+    return result
 
 
 @command(app, "list", codes=_READ)
@@ -164,7 +182,7 @@ def verify(
     """
     from zenctl.archive import verify as verification
     from zenctl.backup.check import object_check
-    from zenctl.backup.proof import store_report, verified_report, verify_store
+    from zenctl.backup.proof import note_verification, store_report, verified_report, verify_store
 
     if every and archive:
         raise UsageError("both --all and an archive were given", hint="give one of them")
@@ -176,10 +194,19 @@ def verify(
     )
     if every or (part and not archive):
         session.progress.begin("verifying the store", None, "members")
-        return store_report(list(verify_store(session.store, how, session.progress.advance)))
+        return store_report(list(verify_store(session.store, how, _proof(session), session.progress.advance)))
     store, name = locate(session, archive or "latest", cluster)
     session.progress.begin(f"verifying {name}", None, "members")
-    return verified_report(verification.verify(store, name, how, advance=session.progress.advance))
+    result = verification.verify(store, name, how, advance=session.progress.advance)
+    note_verification(store, result, _proof(session))
+    return verified_report(result)
+
+
+def _proof(session: Session) -> Proof:
+    from zenctl import __version__
+    from zenctl.backup.proof import Proof
+
+    return Proof(session.clock.now(), __version__, session.warn)
 
 
 def _slice(text: str) -> Slice:
