@@ -42,6 +42,7 @@ class Fault:
     kind: str
     verb: str = ""
     resource: str = ""
+    """With its subresources, or one of these alone: zenevents, zenevents/status."""
     path: str = ""
     """What the path begins with."""
     after: int = 0
@@ -62,7 +63,7 @@ class Fault:
         """Return whether a request is one of those that this fault is about."""
         return (
             self.verb in ("", route.verb)
-            and self.resource in ("", route.resource)
+            and self.resource in ("", route.resource, f"{route.resource}/{route.subresource}")
             and route.path.startswith(self.path)
         )
 
