@@ -10,7 +10,7 @@ endif
 TESTS  ?= tests
 TOOLS  := .work/debian/.asked
 
-.PHONY: help setup demo test test-cluster torture lint format bench bench-sandbox golden docs lock clean
+.PHONY: help setup demo test test-cluster torture lint format bench bench-sandbox bench-generated golden docs lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -57,6 +57,9 @@ bench: $(STAMP) ## the budgets, side by side with the alternatives, on a real AP
 
 bench-sandbox: $(STAMP) ## what the embedded cluster does with many objects
 	$(BIN)/python -m tests.bench.sandbox
+
+bench-generated: $(STAMP) ## memory and own work of a backup of up to a million objects
+	$(BIN)/python -m tests.bench.generated
 
 golden: $(STAMP) ## renew the golden files after a deliberate change of output
 	ZENCTL_GOLDEN=renew $(BIN)/python -m pytest $(TESTS) -n auto --dist loadfile -m 'not cluster and not torture'
