@@ -16,6 +16,7 @@ from zenctl.core.provenance import ORIGINAL_CREATION
 from zenctl.errors import ExitCode, UsageError
 from zenctl.product.crd import OBSERVATIONS
 from zenctl.restore.apply import Done
+from zenctl.restore.batch import LeftOut
 from zenctl.restore.source import FilesSource
 
 
@@ -86,8 +87,8 @@ def test_a_folder_as_the_guides_script_leaves_it():
         "ConfigMap": ["filters"],
     }
     assert source.left_out == (
-        "1 Deployment in backup/manifest.yaml",
-        "1 document without a Kubernetes object in backup/values.yaml",
+        LeftOut("1 Deployment in backup/manifest.yaml", "not zenctl's to restore"),
+        LeftOut("1 document without a Kubernetes object in backup/values.yaml", "not zenctl's to restore"),
     )
     run = restore(empty_cluster(crd=False), source)
     assert (run.done, run.outcome.verdict) == ({Done.CREATED: 3}, ExitCode.GOOD)
