@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 _GOING = ("deletionTimestamp", "deletionGracePeriodSeconds")
 _SELECTOR = re.compile(
     r"\s*(?:!\s*(?P<absent>[\w./-]+)|(?P<key>[\w./-]+)\s*"
-    r"(?:(?P<op>==|=|!=)\s*(?P<value>[\w.-]*)|(?P<set>in|notin)\s*\((?P<values>[^)]*)\))?)\s*(?:,|$)"
+    r"(?:(?P<op>==|=|!=)\s*(?P<value>[\w./-]*)|(?P<set>in|notin)\s*\((?P<values>[^)]*)\))?)\s*(?:,|$)"
 )
 
 Job = TypeVar("Job")
@@ -396,6 +396,8 @@ def _order(document: Json) -> str:
 def _matches(document: Json, query: ListQuery) -> bool:
     metadata = document["metadata"]
     fields = {"metadata.name": metadata["name"], "metadata.namespace": metadata.get("namespace", "")}
+    if document.get("kind") == "Secret":
+        fields["type"] = document.get("type", "")
     return (
         query.namespace in (None, metadata.get("namespace", ""))
         and _selects(query.label_selector, metadata.get("labels") or {}, closed=False)
@@ -408,11 +410,16 @@ def _selects(selector: str, values: dict[str, str], *, closed: bool) -> bool:
     position, answer = 0, True
     while position < len(selector):
         match = _SELECTOR.match(selector, position)
-        if match is None or (closed and (match["key"] not in values or not match["op"])):
+        if match is None or not _may_be_asked(match, values, closed=closed):
             raise Invalid(f"cannot parse the selector {selector!r}", status=400)
         answer &= _satisfied(match, values)
         position = match.end()
     return answer
+
+
+def _may_be_asked(match: re.Match[str], values: dict[str, str], *, closed: bool) -> bool:
+    """Say whether a term is one; only values of fields hold slashes."""
+    return bool(match["key"] in values and match["op"]) if closed else "/" not in (match["value"] or "")
 
 
 def _satisfied(match: re.Match[str], values: dict[str, str]) -> bool:

@@ -279,6 +279,16 @@ def footer_says_complete(forgery: Forgery) -> None:
     forgery.manifest["complete"] = False
 
 
+@lie("disagree about the parts left out")
+def footer_leaves_nothing_out(forgery: Forgery) -> None:
+    forgery.manifest["leftOut"] = ["helm"]
+
+
+@lie("what the footer says was left out is malformed")
+def strange_part_in_the_footer(forgery: Forgery) -> None:
+    forgery.manifest["leftOut"] = forgery.footer["leftOut"] = ["\x1b[2J"]
+
+
 @lie("disagree about the cluster")
 def another_cluster(forgery: Forgery) -> None:
     forgery.footer["clusterName"] = "staging"

@@ -399,6 +399,40 @@ def _heading(**changed: object) -> Heading:
     return msgspec.structs.replace(HEADING, **changed)
 
 
+def test_what_was_left_out_stands_in_footer_and_manifest():
+    store = MemoryStore()
+    with ArchiveWriter(store.put("a.tar"), HEADING) as writer:
+        written = writer.finish(complete=True, left_out=["helm"])
+    assert written.footer.left_out == written.manifest.left_out == ("helm",)
+    archive = open_archive(store, "a.tar")
+    assert (archive.footer, archive.manifest) == (written.footer, written.manifest)
+    assert archive.footer.complete
+
+
+@pytest.mark.parametrize("words", [["Helm"], [""], ["a b"], ["x" * 33], ["a", "b", "c", "d", "e"]])
+def test_odd_words_for_what_was_left_out_are_bugs(words):
+    store = MemoryStore()
+    with pytest.raises(RuntimeError, match="left out is malformed"), ArchiveWriter(store.put("a"), HEADING) as writer:
+        writer.finish(complete=True, left_out=words)
+    assert store.blobs == {}
+
+
+def test_a_derived_collection_is_marked_also_after_a_restart():
+    store = MemoryStore()
+    with ArchiveWriter(store.put("a.tar"), HEADING) as writer:
+        for resource, derived in ((OBSERVATION, False), (CONFIG_MAP, True)):
+            writer.begin(resource, derived=derived)
+            writer.add(objects(3))
+            assert writer.restart()
+            writer.add(objects(2))
+            writer.end(consistency="mixed", resource_versions=())
+        writer.finish(complete=True)
+    collections = open_archive(store, "a.tar").manifest.collections
+    assert [(c.resource.kind, c.derived, c.count) for c in collections] == [
+        ("Observation", False, 2), ("ConfigMap", True, 2),
+    ]  # fmt: skip
+
+
 def test_the_footer_holds_the_kinds_that_fit_and_counts_the_others():
     store = MemoryStore()
     heading = _heading(cluster=Cluster("i" * 128, '"' * 253))
@@ -408,7 +442,7 @@ def test_the_footer_holds_the_kinds_that_fit_and_counts_the_others():
             writer.begin(resource)
             writer.add(objects(1 + (place == 200)))
             writer.end(consistency="snapshot", resource_versions=())
-        footer = writer.finish(complete=True).footer
+        footer = writer.finish(complete=True, left_out=[f"{n}".rjust(32, "x") for n in range(4)]).footer
     assert next(iter(footer.kinds.items())) == ("Kind200.group-200.example.com", 2)
     assert 5 < len(footer.kinds) < 300
     assert len(footer.kinds) + footer.kinds_omitted == 300

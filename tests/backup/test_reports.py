@@ -9,8 +9,17 @@ import pytest
 
 from tests import golden
 from tests.archive.fakes import MemoryStore, Mirror
-from tests.backup.samples import OBSERVATION_FOLDER, back_up, definition, observation, ports_of, request
+from tests.backup.samples import (
+    OBSERVATION_FOLDER,
+    an_installation,
+    back_up,
+    definition,
+    observation,
+    ports_of,
+    request,
+)
 from tests.backup.samples import a_cluster as full_cluster
+from tests.core.helm_samples import revision
 from tests.fakes import FakeCluster, FixedClock
 from zenctl.archive.reader import list_archives, open_archive
 from zenctl.archive.verify import How, Level, Slice, verify
@@ -22,12 +31,24 @@ from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
 from zenctl.core.report import Report
 from zenctl.errors import ExitCode
 from zenctl.product.crd import OBSERVATIONS
+from zenctl.product.installation import SECRET
 from zenctl.render import View, render
 
 
 def a_cluster(observations: int = 5) -> FakeCluster:
     """Return a cluster with a CRD of few bytes, so that the sizes here do not follow the one that we ship."""
-    cluster, crd = full_cluster(observations=observations), definition()
+    return small_crd(full_cluster(observations=observations))
+
+
+def helm_cluster() -> FakeCluster:
+    """Return one with an installation, whose latest revision failed and whose first cannot be read."""
+    cluster = small_crd(an_installation())
+    cluster.put(SECRET, {**revision(1), "data": {"release": "!"}})
+    return cluster
+
+
+def small_crd(cluster: FakeCluster) -> FakeCluster:
+    crd = definition()
     crd["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": {"type": "object"}}
     crd["spec"]["versions"][0]["additionalPrinterColumns"] = []
     cluster.put(CUSTOM_RESOURCE_DEFINITION, crd)
@@ -52,6 +73,26 @@ def incomplete() -> Report:
     cluster = a_cluster()
     cluster.forbidden.add("list configmaps")
     return created_report(back_up(cluster)[0]._replace(seconds=0.25))
+
+
+def created_without_helm() -> Report:
+    return created_report(back_up(helm_cluster())[0]._replace(seconds=0.25))
+
+
+def created_with_helm() -> Report:
+    created, _ = back_up(helm_cluster(), plaintext=True, include_secrets=True)
+    return created_report(created._replace(seconds=0.25))
+
+
+def shown_with_helm() -> Report:
+    return contents_report(back_up(helm_cluster(), plaintext=True)[1])
+
+
+def listed_with_helm() -> Report:
+    store = MemoryStore()
+    create_backup(ports_of(helm_cluster(), store), request(1, plaintext=True))
+    create_backup(ports_of(helm_cluster(), store), request(2, namespace="team-a"))
+    return list_report(list_archives(store))
 
 
 def listed() -> Report:
@@ -136,7 +177,8 @@ def shown_encrypted() -> Report:
 
 
 REPORTS = (
-    created, incomplete, listed, listed_with_damage, listed_nothing, shown, shown_object, verified, verified_damage,
+    created, incomplete, created_without_helm, created_with_helm, shown_with_helm, listed_with_helm,
+    listed, listed_with_damage, listed_nothing, shown, shown_object, verified, verified_damage,
     created_and_read_back, verified_part, verified_store, created_encrypted, shown_encrypted,
 )  # fmt: skip
 

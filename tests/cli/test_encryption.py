@@ -133,3 +133,15 @@ def test_slices_and_the_whole_store(world, encrypted):
 @pytest.mark.parametrize("text", ["0/7", "8/7", "3", "a/b", "1/0", "-1/7", "1/" + "9" * 30, "²/3"])
 def test_a_slice_that_is_none_is_said(world, text):
     failed(run(*world.at("backup", "verify", "--slice", text)), ExitCode.USAGE, "is no share")
+
+
+def test_an_encrypted_backup_holds_helm_data_and_secrets_in_no_place_in_clear(world, key):
+    ran = run(*world.at("backup", "--encrypt-to", RECIPIENT, "--include-secrets", "--require", "helm"), "-o", "json")
+    assert ran.code == 0, ran.stderr
+    data = json.loads(ran.stdout)["data"]
+    assert (data["archive"]["leftOut"], [row["release"] for row in data["helmReleases"]]) == ([], ["zen-watcher"])
+    (path,) = world.store.glob("*.tar")
+    assert not [text for text in (b"minSeverity", b"zen-watcher", b"sh.helm") if text in path.read_bytes()]
+    table = run(*world.at("backup", "show", "latest", "--identity", key)).stdout
+    assert "zen-system/zen-watcher" in table
+    assert "in clear" not in table

@@ -9,7 +9,7 @@ import pytest
 
 from tests.apiserver import Answer, failure, html
 from tests.cli.runner import Ran, complaints, environment, run, run_program
-from tests.cli.world import CONFIG_MAPS, EVENTS, REVIEWS, World
+from tests.cli.world import CONFIG_MAPS, EVENTS, REVIEWS, SECRETS, World
 from zenctl.errors import ExitCode
 
 CLEANUP = ("cleanup", "--older-than", "7d")
@@ -81,6 +81,45 @@ def test_config_maps_that_are_forbidden_make_6_and_an_incomplete_backup(world):
     assert ran.code == ExitCode.DENIED
     assert json.loads(ran.stdout)["data"]["archive"]["complete"] is False
     refused(run(*world.at("backup", "show", "latest")), ExitCode.REFUSED, "no complete backup")
+
+
+@pytest.mark.parametrize("more", [("--include-secrets",), ("--require", "helm"), ("--require", "HELM,helm")])
+def test_what_only_an_encrypted_archive_may_hold_is_refused_in_another(world, more):
+    refused(run(*world.at("backup"), *more), ExitCode.REFUSED, "encrypted archive only")
+    assert not list(world.store.glob("*"))
+
+
+def test_a_backup_without_helm_is_good_and_says_so_in_its_last_line(world):
+    world.special[SECRETS] = DENIED
+    ran = run(*world.at("backup"))
+    assert ran.code == ExitCode.GOOD
+    assert "without Helm data" in ran.stdout.splitlines()[-1]
+    assert "without Helm data" in run(*world.at("backup", "list")).stdout
+    assert run(*world.at("backup", "verify")).code == ExitCode.GOOD
+    assert "without Helm data" in run(*world.at("backup", "show", "latest")).stdout.splitlines()[-1]
+
+
+def test_helm_data_goes_in_in_clear_where_that_is_said(world):
+    ran = run(*world.at("backup", "--plaintext", "--require", "helm"))
+    assert ran.code == ExitCode.GOOD, ran.stderr
+    assert "secrets in clear" in ran.stdout.splitlines()[-1]
+    assert run(*world.at("backup", "verify", "--level", "3")).code == ExitCode.GOOD
+    words = ("backup", "show", "latest", "zen-system/zen-watcher.v1", "--kind", "HelmRevision", "-o", "json")
+    shown = run(*world.at(*words))
+    assert json.loads(shown.stdout)["data"]["object"]["values"].startswith("image:\n  tag: 1.2.3\n")
+    asked = [request.query["fieldSelector"] for request in world.server.requests if request.path == SECRETS]
+    assert set(asked) == {"type=helm.sh/release.v1"}
+
+
+def test_secrets_that_are_forbidden_make_6_where_they_were_to_go_in(world):
+    world.special[SECRETS] = DENIED
+    ran = run(*world.at("backup", "--plaintext"), "-o", "json")
+    assert ran.code == ExitCode.DENIED
+    assert [row["what"] for row in json.loads(ran.stdout)["data"]["omissions"]] == ["secrets"]
+
+
+def test_an_unknown_part_is_a_usage_error(world):
+    refused(run(*world.at("backup"), "--require", "hlem"), ExitCode.USAGE, "none of helm", hint=False)
 
 
 def test_a_failing_server_is_5(world):

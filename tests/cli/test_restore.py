@@ -62,7 +62,7 @@ def test_a_part_can_be_chosen(backup, more, writes):
         (("--name", "team-a/nobody"), ExitCode.REFUSED, "matches the selection"),
         (("-l", "severity=none"), ExitCode.REFUSED, "matches the selection"),
         (("-l", "a b"), ExitCode.USAGE, "--selector"),
-        (("--only", "pod"), ExitCode.USAGE, "holds nothing of kind pod"),
+        (("--only", "pod"), ExitCode.USAGE, "holds nothing to restore of kind pod"),
         (("--since", "yesterday"), ExitCode.USAGE, "--since"),
         (("--map-namespace", "team-a"), ExitCode.USAGE, "--map-namespace"),
         (("--map-namespace", "nowhere=x"), ExitCode.USAGE, "--map-namespace: nothing in the selection"),

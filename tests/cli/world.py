@@ -10,12 +10,14 @@ from typing import Any
 
 from tests.apiserver import Answer, ApiServer, Request, answer, failure, serving
 from tests.backup.samples import config_map, definition, observation
+from tests.core.helm_samples import revision
 from zenctl.core.observation import GROUP
 from zenctl.product.crd import OBSERVATIONS
 
 OLD = "2020-01-01T00:00:00Z"
 EVENTS = f"/apis/{GROUP}/v1alpha1/zenevents"
 CONFIG_MAPS = "/api/v1/namespaces/zen-system/configmaps"
+SECRETS = "/api/v1/namespaces/zen-system/secrets"
 CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{OBSERVATIONS.full_name}"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
@@ -92,6 +94,9 @@ class World:
             EVENTS: {"kind": "ObservationList", "metadata": {"resourceVersion": "9"}, "items": self.events},
             CONFIG_MAPS: {
                 "kind": "ConfigMapList", "metadata": {"resourceVersion": "9"}, "items": [config_map("filters")],
+            },
+            SECRETS: {
+                "kind": "SecretList", "metadata": {"resourceVersion": "9"}, "items": [revision(1)],
             },
             REVIEWS: {"status": {"allowed": True}},
         }  # fmt: skip

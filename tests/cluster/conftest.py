@@ -154,16 +154,21 @@ def restricted_kubeconfig(target: Target, kubectl: Kubectl, tmp_path: Path) -> I
     """Give a factory: RBAC rules -> kubeconfig of a new user who may do that and no more.
 
     ``restricted_kubeconfig([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}], namespace=None)``:
-    the rules hold in the whole cluster, or in one namespace.
+    the rules hold in the whole cluster, or in one namespace. ``inside`` adds rules that hold in a namespace.
     """
     made: list[tuple[str, ...]] = []
 
-    def make(rules: Rules, *, namespace: str | None = None) -> Path:
-        user = f"test-user-{secrets.token_hex(5)}"
+    def grant(user: str, rules: Rules, namespace: str | None) -> None:
         role, binding = _grant(user, rules, namespace)
         kubectl.apply(role, binding)
         scope = ("-n", namespace) if namespace else ()
         made.extend((thing["kind"], user, *scope) for thing in (role, binding))
+
+    def make(rules: Rules, *, namespace: str | None = None, inside: tuple[str, Rules] | None = None) -> Path:
+        user = f"test-user-{secrets.token_hex(5)}"
+        grant(user, rules, namespace)
+        if inside is not None:
+            grant(user, inside[1], inside[0])
         return target.kubeconfig_of(user, tmp_path / f"{user}.kubeconfig")
 
     yield make

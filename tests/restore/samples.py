@@ -114,9 +114,9 @@ def restore(cluster: FakeCluster, source: Source, policy: OnConflict = OnConflic
     return Run(cluster, plan, apply(ports, plan), rejects)
 
 
-def archive_of(cluster: FakeCluster | None = None) -> ArchiveSource:
+def archive_of(cluster: FakeCluster | None = None, **changes: Any) -> ArchiveSource:
     """Return the backup of a cluster as a source."""
-    return ArchiveSource(back_up(cluster or a_cluster())[1])
+    return ArchiveSource(back_up(cluster or a_cluster(), **changes)[1])
 
 
 def files_of(files: Mapping[str, bytes | str], group: str = GROUP) -> FilesSource:

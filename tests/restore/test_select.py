@@ -17,7 +17,7 @@ from zenctl.core.selectors import parse_label_selector
 from zenctl.errors import Refused, UsageError
 from zenctl.product.crd import OBSERVATIONS
 from zenctl.restore.apply import Done
-from zenctl.restore.batch import Source
+from zenctl.restore.batch import LeftOut, Source
 from zenctl.restore.select import Chosen, Selection, parse_mapping
 from zenctl.restore.source import ArchiveSource
 
@@ -76,11 +76,11 @@ def test_what_is_chosen(selection, expected):
 
 def test_what_has_no_time_is_named_when_a_time_was_asked_for():
     source = chosen(A_LOT, Selection(since=DAY))
-    assert "Observation team-b/d, the time of which is not known" not in source.left_out
+    assert "Observation team-b/d" not in [item.what for item in source.left_out]
     keys(source)
     assert list(source.left_out) == [
-        "ConfigMap zen-system/filters, the time of which is not known",
-        "Observation team-b/d, the time of which is not known",
+        LeftOut("ConfigMap zen-system/filters", "its time is not known"),
+        LeftOut("Observation team-b/d", "its time is not known"),
     ]
 
 
@@ -101,9 +101,9 @@ def test_a_choice_that_finds_nothing_is_an_error(selection):
 
 
 def test_a_kind_that_is_not_there_is_an_error():
-    with pytest.raises(UsageError, match="--only: files holds nothing of kind secret") as caught:
+    with pytest.raises(UsageError, match="--only: files holds nothing to restore of kind secret") as caught:
         chosen(A_LOT, Selection(kinds=frozenset({"secret"})))
-    assert caught.value.hint == "it holds ConfigMap, Observation"
+    assert caught.value.hint == "it has ConfigMap, Observation to restore"
 
 
 def test_crds_go_along_where_their_kind_may_need_them():

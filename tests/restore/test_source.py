@@ -9,14 +9,22 @@ import msgspec
 import pytest
 import yaml
 
-from tests.backup.samples import config_map, definition, observation
+from tests.archive.fakes import HEADING, OBSERVATION, MemoryStore, objects
+from tests.backup.samples import INSTALLATION, an_installation, config_map, definition, observation
+from tests.core.helm_samples import revision
 from tests.restore.samples import archive_of, empty_cluster, files_of, restore
-from zenctl.core.objects import CONFIG_MAP, ObjectKey
+from zenctl.archive.reader import open_archive
+from zenctl.archive.writer import ArchiveWriter
+from zenctl.core.helm import Storage
+from zenctl.core.objects import CONFIG_MAP, NAMESPACE, ObjectKey
 from zenctl.core.provenance import ORIGINAL_CREATION
 from zenctl.errors import ExitCode, UsageError
 from zenctl.product.crd import OBSERVATIONS
+from zenctl.product.installation import SECRET
 from zenctl.restore.apply import Done
-from zenctl.restore.source import FilesSource
+from zenctl.restore.batch import LeftOut
+from zenctl.restore.report import plan_report
+from zenctl.restore.source import ArchiveSource, FilesSource
 
 
 def found(source: FilesSource) -> dict[str, list[str]]:
@@ -86,8 +94,8 @@ def test_a_folder_as_the_guides_script_leaves_it():
         "ConfigMap": ["filters"],
     }
     assert source.left_out == (
-        "1 Deployment in backup/manifest.yaml",
-        "1 document without a Kubernetes object in backup/values.yaml",
+        LeftOut("1 Deployment in backup/manifest.yaml", "not zenctl's to restore"),
+        LeftOut("1 document without a Kubernetes object in backup/values.yaml", "not zenctl's to restore"),
     )
     run = restore(empty_cluster(crd=False), source)
     assert (run.done, run.outcome.verdict) == ({Done.CREATED: 3}, ExitCode.GOOD)
@@ -167,3 +175,70 @@ def test_numbers_are_read_as_kubectl_writes_them(text):
     (batch,) = source.batches()
     (line,) = source.objects(batch)
     assert msgspec.json.decode(line)["spec"]["epss"] == float(text)
+
+
+# -- what an archive holds beside what is restored ----------------------------------------------------------------
+
+
+def a_full_archive() -> ArchiveSource:
+    """Return the backup of an installation whose release is kept in Secrets, and another one in a ConfigMap."""
+    cluster = an_installation()
+    cluster.put(CONFIG_MAP, revision(9, storage=Storage.CONFIG_MAP))
+    return archive_of(cluster, plaintext=True, include_secrets=True)
+
+
+def test_the_installation_secrets_and_helm_are_left_alone_and_named():
+    source = a_full_archive()
+    assert [batch.kind for batch in source.batches()] == ["CustomResourceDefinition", "Observation", "ConfigMap"]
+    why = {item.what: item.why for item in source.left_out}
+    assert list(why) == [
+        "1 Helm revisions in ConfigMaps",
+        "3 Helm revisions in Secrets",
+        "12 objects of the installation, of 10 kinds",
+        "1 Secrets",
+    ]
+    assert all("zenctl backup show" in reason for reason in why.values())
+
+
+def test_a_restore_of_it_writes_what_one_without_it_would():
+    cluster = empty_cluster(crd=False)
+    cluster.put(NAMESPACE, {"metadata": {"name": "zen-system"}})
+    run = restore(cluster, a_full_archive())
+    assert (run.done, run.outcome.verdict, run.outcome.not_tried) == ({Done.CREATED: 6}, ExitCode.GOOD, 0)
+    assert cluster.keys(CONFIG_MAP) == [ObjectKey("zen-system", "filters")]
+    touched = {call.resource.full_name for call in cluster.calls}
+    assert not touched & {resource.full_name for resource in (*INSTALLATION, SECRET)}
+    assert [row.what for row in plan_report(run.plan).data.left_out][-1] == "1 Secrets"  # type: ignore[attr-defined]
+
+
+def test_the_config_maps_of_helm_are_not_counted_among_those_to_restore():
+    source = a_full_archive()
+    (batch,) = [batch for batch in source.batches() if batch.kind == "ConfigMap"]
+    assert batch.objects == len(list(source.objects(batch))) == 1
+
+
+def test_a_derived_collection_is_left_alone_whatever_its_group():
+    store = MemoryStore()
+    with ArchiveWriter(store.put("a.tar"), HEADING) as writer:
+        for resource, derived in ((OBSERVATION, False), (CONFIG_MAP, True)):
+            writer.begin(msgspec.structs.replace(resource, group="zen.kube-zen.io"), derived=derived)
+            writer.add(objects(2))
+            writer.end(consistency="mixed", resource_versions=())
+        writer.finish(complete=True)
+    source = ArchiveSource(open_archive(store, "a.tar"))
+    assert [batch.kind for batch in source.batches()] == ["Observation"]
+    assert source.left_out == ()
+
+
+def test_helms_config_maps_in_files_are_left_alone_too():
+    source = files_of(
+        {"all.json": json.dumps(a_list(config_map("filters"), revision(1, storage=Storage.CONFIG_MAP)))}
+    )
+    assert found(source) == {"ConfigMap": ["filters"]}
+    assert [item.what for item in source.left_out] == ["1 ConfigMap in all.json"]
+
+
+@pytest.mark.parametrize("metadata", [None, [], {}, {"name": 5}])
+def test_a_config_map_without_a_name_is_for_the_plan_to_name(metadata):
+    odd = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    assert len(files_of({"odd.json": json.dumps(odd)}).batches()) == 1

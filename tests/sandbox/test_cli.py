@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.core.helm_samples import revision
 from tests.dataset import samples
 
 
@@ -171,6 +172,31 @@ def test_an_archive_is_loaded_with_everything_in_it(up):
     loaded = up("sandbox", "load", str(up.folder / "store" / name))["data"]
     assert loaded["kinds"] == {"CustomResourceDefinition": 1, "Observation": 40}
     assert _findings(up) == before
+
+
+def test_an_archive_of_an_installation_is_loaded_without_the_documents_made_for_people(up):
+    _load_crd(up)
+    file = up.folder / "installation.json"
+    objects = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "zen-system"}},
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "zen-watcher", "namespace": "zen-system"},
+        },
+        revision(1, "superseded"),
+        revision(2),
+    ]
+    file.write_text("\n".join(map(json.dumps, objects)))
+    up("sandbox", "load", str(file))
+    store = str(up.folder / "store")
+    made = up("backup", "--store", store, "--plaintext", "--require", "helm")["data"]
+    assert [release["deployed"] for release in made["helmReleases"]] == [2]
+    up("sandbox", "down")
+    up("sandbox", "up", "--detach")
+    loaded = up("sandbox", "load", str(up.folder / "store" / made["archive"]["name"]))["data"]
+    assert loaded["kinds"] == {"CustomResourceDefinition": 1, "Secret": 2, "ServiceAccount": 1}
+    assert loaded["refused"] == []
 
 
 def test_a_snapshot_carries_on(program):

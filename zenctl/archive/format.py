@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -43,6 +44,7 @@ _SEGMENT = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]{0,252}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ARCHIVE_ID = re.compile(r"[0-9a-z][-0-9a-z]{7,63}", re.ASCII)
 _SET_NAME = re.compile(r"[a-z][-0-9a-z]{0,31}", re.ASCII)
+_PARTS = 4
 _FOLDER_BYTES = 155
 _SELF_DIGEST = re.compile(rb'"sha256":"([0-9a-f]{64})"\}')
 _SELF_DIGEST_BYTES = len(b'"sha256":""}') + 64
@@ -120,6 +122,8 @@ class Collection(msgspec.Struct, frozen=True, rename="camel"):
     sorted: bool
     """Keys ascend strictly, in the byte order of UTF-8, over all members."""
     members: tuple[Member, ...]
+    derived: bool = False
+    """Made from other collections so that people can read them; nothing to restore."""
 
     @property
     def folder(self) -> str:
@@ -139,6 +143,8 @@ class Scope(msgspec.Struct, frozen=True, rename="camel"):
     """What was asked for; None is every namespace."""
 
     namespaces: tuple[str, ...] | None = None
+    secrets: bool = False
+    """The Secrets of the installation too."""
 
 
 class Omission(msgspec.Struct, frozen=True, rename="camel"):
@@ -183,6 +189,8 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     complete: bool
     self_check: SelfCheck | None = None
     """None where the writer did not look into the objects: any reader of an archive in clear can."""
+    left_out: tuple[str, ...] = ()
+    """What was knowingly not read, such as "helm"; the archive has everything else that was asked for."""
 
     @property
     def objects(self) -> int:
@@ -226,6 +234,8 @@ class Footer(msgspec.Struct, frozen=True, rename="camel"):
     manifest_sha256: str
     content_sha256: str
     """SHA-256 of every byte of the file before the tail."""
+    left_out: tuple[str, ...] = ()
+    """As in the manifest."""
     sha256: str = ""
 
     @property
@@ -277,6 +287,11 @@ def is_archive_id(text: str) -> bool:
 def is_set_name(text: str) -> bool:
     """Say whether a text may name a set; readers tolerate sets that they have not heard of."""
     return _SET_NAME.fullmatch(text) is not None
+
+
+def are_parts(words: Sequence[str]) -> bool:
+    """Say whether words may name what was left out: a few, each of the form of a set's name."""
+    return len(words) <= _PARTS and all(map(_SET_NAME.fullmatch, words))
 
 
 def archive_name(set_name: str, cluster_name: str, created_at: datetime, archive_id: str) -> str:

@@ -20,6 +20,7 @@ from zenctl.archive.format import (
     Footer,
     Manifest,
     Member,
+    are_parts,
     is_archive_id,
     is_digest,
     is_folder,
@@ -43,6 +44,8 @@ def footer_problems(footer: Footer, size_bytes: int) -> Iterator[str]:
         yield "creation time is not a whole second in UTC between 1970 and 2242"
     if not all(map(is_folder, footer.kinds)):
         yield "a folder in the footer is not allowed"
+    if not are_parts(footer.left_out):
+        yield "what the footer says was left out is malformed"
     if not is_digest(footer.manifest_sha256) or not is_digest(footer.content_sha256):
         yield "a SHA-256 in the footer is malformed"
     if not 0 < footer.manifest_size <= MANIFEST_BYTES:
@@ -80,6 +83,7 @@ def _disagreements(manifest: Manifest, footer: Footer) -> Iterator[str]:
         ("cluster", (manifest.cluster.id, manifest.cluster.name), (footer.cluster_id, footer.cluster_name)),
         ("creation time", manifest.created_at, footer.created_at),
         ("completeness", manifest.complete, footer.complete),
+        ("parts left out", manifest.left_out, footer.left_out),
         ("scope", manifest.scope.namespaces is None, footer.whole),
         ("number of objects", manifest.objects, footer.objects),
         ("number of members", manifest.members, footer.members),

@@ -107,14 +107,17 @@ class ArchiveWriter:
         if not self._finished:
             self.abort()
 
-    def begin(self, resource: ResourceType) -> None:
-        """Start the collection of a resource; each may come once. Raises Refused for an unusable name."""
+    def begin(self, resource: ResourceType, *, derived: bool = False) -> None:
+        """Start the collection of a resource; each may come once. Raises Refused for an unusable name.
+
+        ``derived`` objects are made from those of other collections, for people to read.
+        """
         facts = Resource.of(resource)
         if self._current is not None or facts.folder in self._collections:
             raise ValueError(f"collection {facts.folder} is begun inside another, or twice")
         if not is_resource(facts):
             raise Refused(f"resource {facts.plural!r} in folder {facts.folder!r} has a name that no archive can hold")
-        self._current = _Current(facts, self._spool.mark())
+        self._current = _Current(facts, self._spool.mark(), derived=derived)
         self._spool.open_folder(facts)
 
     def add(self, objects: Sequence[RawObject[Any]]) -> None:
@@ -169,7 +172,7 @@ class ArchiveWriter:
         current = self._collection()
         if not self._spool.back_to(current.mark):
             return False
-        self._current = _Current(current.resource, current.mark)
+        self._current = _Current(current.resource, current.mark, derived=current.derived)
         return True
 
     def end(self, *, consistency: str, resource_versions: Sequence[str], restarts: int = 0) -> Collection:
@@ -186,16 +189,20 @@ class ArchiveWriter:
             count=sum(member.count for member in members),
             sorted=current.ascending,
             members=members,
+            derived=current.derived,
         )
         self._collections[collection.folder] = collection
         self._current = None
         return collection
 
-    def finish(self, *, complete: bool, omissions: Sequence[Omission] = ()) -> Written:
-        """Write manifest and footer and commit; only now does anybody see the archive."""
+    def finish(self, *, complete: bool, omissions: Sequence[Omission] = (), left_out: Sequence[str] = ()) -> Written:
+        """Write manifest and footer and commit; only now does anybody see the archive.
+
+        An omission is what could not be read, and ``left_out`` what was knowingly not read.
+        """
         if self._current is not None:
             raise ValueError(f"collection {self._current.resource.folder} was not ended")
-        manifest = self._manifest(tuple(omissions), complete=complete)
+        manifest = self._manifest(tuple(omissions), tuple(left_out), complete=complete)
         data = encode_manifest(manifest)
         data = data if self._seal is None else self._seal.close(data)
         if len(data) > MANIFEST_BYTES:
@@ -223,7 +230,7 @@ class ArchiveWriter:
             raise ValueError("no collection was begun")
         return self._current
 
-    def _manifest(self, omissions: tuple[Omission, ...], *, complete: bool) -> Manifest:
+    def _manifest(self, omissions: tuple[Omission, ...], left_out: tuple[str, ...], *, complete: bool) -> Manifest:
         heading = self._heading
         return Manifest(
             format_version=FORMAT_VERSION,
@@ -237,6 +244,7 @@ class ArchiveWriter:
             omissions=omissions,
             complete=complete,
             self_check=self._spool.self_check(),
+            left_out=left_out,
         )
 
     def _footer(self, manifest: Manifest, data: bytes, offset: int, content_sha256: str) -> Footer:
@@ -260,6 +268,7 @@ class ArchiveWriter:
             manifest_size=len(data),
             manifest_sha256=hashlib.sha256(data).hexdigest(),
             content_sha256=content_sha256,
+            left_out=manifest.left_out,
         )
 
 
@@ -273,8 +282,9 @@ class _Mark(NamedTuple):
 class _Current:
     """The collection that is being written, as the caller's thread knows it."""
 
-    def __init__(self, resource: Resource, mark: _Mark) -> None:
+    def __init__(self, resource: Resource, mark: _Mark, *, derived: bool) -> None:
         self.resource = resource
+        self.derived = derived
         self.mark = mark
         self.chunk = _Chunk([], [])
         self.chunks = 0

@@ -1,7 +1,8 @@
 """Finding an archive in a store by the words that people use: latest, the start of an id, a file name.
 
 ``latest`` is the newest complete archive of set "backup" with every namespace of the cluster in question:
-never another cluster's, and never one of some namespaces only. Only footers are read.
+never another cluster's, and never one of some namespaces only. One that knowingly left out what holds secrets
+is complete all the same, or backups that are not encrypted would never be found. Only footers are read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from zenctl.archive.format import BACKUP, Footer
 from zenctl.archive.reader import ArchiveStore, ListedArchive, list_archives
+from zenctl.backup.parts import in_words
 from zenctl.errors import Refused, UsageError
 
 LATEST = "latest"
@@ -75,4 +77,6 @@ def _there_is(listed: Sequence[ListedArchive]) -> str:
 def _mark(footer: Footer) -> str:
     if not footer.complete:
         return " (incomplete)"
-    return "" if footer.whole else " (some namespaces only)"
+    if not footer.whole:
+        return " (some namespaces only)"
+    return f" (without {in_words(footer.left_out)})" if footer.left_out else ""

@@ -1,20 +1,24 @@
 """Creating a backup: which collections go in, streamed page by page from the reader into the archive.
 
 Memory stays flat whatever the count. Nothing is visible in the store before the archive is whole; what
-could not be read is named in it, and the archive then calls itself incomplete.
+could not be read is named in it, and the archive then calls itself incomplete. What holds secrets in clear
+is read only where the archive is encrypted, or where somebody said that it need not be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from zenctl.archive.age import Seal
 from zenctl.archive.format import Cluster, Heading, Omission, Scope, archive_name
 from zenctl.archive.writer import ArchiveWriter, Written
 from zenctl.backup.check import ObjectCheck
-from zenctl.core.listing import Consistency, Page, consistency
+from zenctl.backup.collect import Collector
+from zenctl.backup.helm import ConfigMaps, Revision, Revisions, Secrets, has_releases
+from zenctl.backup.installation import collect_installation
+from zenctl.backup.parts import Part
+from zenctl.core.listing import Consistency
 from zenctl.core.objects import (
     CONFIG_MAP,
     CUSTOM_RESOURCE_DEFINITION,
@@ -23,7 +27,7 @@ from zenctl.core.objects import (
     RawObject,
     ResourceType,
 )
-from zenctl.errors import Denied, NotFound
+from zenctl.errors import Denied, NotFound, Refused
 from zenctl.ports import (
     BlobStore,
     Clock,
@@ -33,10 +37,8 @@ from zenctl.ports import (
     ObjectReader,
     Progress,
 )
+from zenctl.product.installation import SECRET
 from zenctl.product.resources import served
-
-MADE_BY_THE_CLUSTER = frozenset({"kube-root-ca.crt", "openshift-service-ca.crt"})
-"""ConfigMaps that every cluster makes itself in every namespace; another cluster's would be wrong."""
 
 
 class BackupPorts(NamedTuple):
@@ -64,6 +66,22 @@ class BackupRequest(NamedTuple):
     set_name: str
     seal: Seal | None = None
     """None leaves the archive in clear."""
+    include_secrets: bool = False
+    """All Secrets of the system namespace, not only those of Helm."""
+    plaintext: bool = False
+    """Secrets may lie in the archive in clear."""
+    required: frozenset[Part] = frozenset()
+    """What the backup must not be without."""
+
+    @property
+    def keeps_secrets(self) -> bool:
+        """Say whether what holds secrets in clear may go in."""
+        return self.seal is not None or self.plaintext
+
+    @property
+    def left_out(self) -> tuple[Part, ...]:
+        """What is knowingly not read."""
+        return () if self.keeps_secrets else (Part.HELM,)
 
 
 class Created(NamedTuple):
@@ -72,33 +90,52 @@ class Created(NamedTuple):
     name: str
     written: Written
     denied: tuple[Omission, ...]
+    revisions: tuple[Revision, ...]
+    """The Helm revisions that went in."""
     seconds: float
 
 
 def create_backup(ports: BackupPorts, request: BackupRequest) -> Created:
-    """Back up the group's CRDs, all its objects, and the ConfigMaps of the system namespace.
+    """Back up the group's CRDs, all its objects, and the watcher's ConfigMaps, installation and Helm releases.
 
-    Raises Refused where the cluster does not serve the group, and whatever the reader or store raises;
-    then the store is as it was before.
+    Raises Refused where the cluster does not serve the group or the backup would lack what is required, and
+    whatever the reader or store raises; then the store is as it was before.
     """
     started = ports.clock.monotonic()
     resources = served(ports.discovery.group(request.group), request.group)
+    _refuse_what_cannot_be(ports, request)
     heading = _heading(ports, request)
     name = archive_name(request.set_name, heading.cluster.name, heading.created_at, request.archive_id)
     check = ObjectCheck()
     with ArchiveWriter(ports.store.put(name), heading, request.seal, check) as writer:
-        denied = _write_definitions(writer, ports.reader, resources, check)
-        unread = [
-            error
-            for resource in resources
-            if (error := _write_collection(writer, ports, resource, ListQuery(request.namespace))) is not None
-        ]
-        if len(unread) == len(resources):
-            raise unread[0][1]  # without any of the objects it would be a backup in name only
-        settings = _write_collection(writer, ports, CONFIG_MAP, ListQuery(request.system_namespace))
-        denied += [_omission(*missing) for missing in (*unread, settings) if missing is not None]
-        written = writer.finish(complete=not denied, omissions=denied)
-    return Created(name, written, tuple(denied), ports.clock.monotonic() - started)
+        collector = Collector(writer, ports.reader, ports.progress)
+        _collect_definitions(collector, resources, check)
+        _collect_objects(collector, resources, request.namespace)
+        revisions = _collect_surroundings(collector, ports.discovery, request)
+        denied = tuple(collector.omissions)
+        written = writer.finish(complete=not denied, omissions=denied, left_out=request.left_out)
+    return Created(name, written, denied, revisions, ports.clock.monotonic() - started)
+
+
+def _refuse_what_cannot_be(ports: BackupPorts, request: BackupRequest) -> None:
+    """Refuse, before the first byte, a backup that would not be what was asked for. Raises Refused, Denied."""
+    if request.include_secrets and not request.keeps_secrets:
+        raise Refused(
+            "Secrets go into an encrypted archive only, and this one would not be encrypted",
+            hint="encrypt it with --encrypt-to, or allow them in clear with --plaintext",
+        )
+    if Part.HELM not in request.required:
+        return
+    if not request.keeps_secrets:
+        raise Refused(
+            "Helm data is required, and goes into an encrypted archive only, and this one would not be encrypted",
+            hint="encrypt it with --encrypt-to, or allow Helm data in clear with --plaintext",
+        )
+    if not has_releases(ports.reader, request.system_namespace):
+        raise Refused(
+            f"Helm data is required, and the namespace {request.system_namespace} holds no Helm release",
+            hint="name the namespace of the release with --system-namespace",
+        )
 
 
 def _heading(ports: BackupPorts, request: BackupRequest) -> Heading:
@@ -111,73 +148,46 @@ def _heading(ports: BackupPorts, request: BackupRequest) -> Heading:
         cluster=cluster,
         created_at=ports.clock.now(),
         tool_version=request.tool_version,
-        scope=Scope(namespaces=namespaces),
+        scope=Scope(namespaces=namespaces, secrets=request.include_secrets),
     )
 
 
-def _write_definitions(
-    writer: ArchiveWriter, reader: ObjectReader, resources: Sequence[ResourceType], check: ObjectCheck
-) -> list[Omission]:
-    """Write the CRD of each resource; return what may not be read.
-
-    A resource without a CRD is served by an extension server.
-    """
-    writer.begin(CUSTOM_RESOURCE_DEFINITION)
+def _collect_definitions(collector: Collector, resources: Sequence[ResourceType], check: ObjectCheck) -> None:
+    """Write the CRD of each resource. A resource without one is served by an extension server."""
+    collector.writer.begin(CUSTOM_RESOURCE_DEFINITION)
     found: list[RawObject[KeyFields]] = []
-    denied: list[Omission] = []
     for name in sorted(resource.full_name for resource in resources):
         try:
-            definition = reader.get(CUSTOM_RESOURCE_DEFINITION, ObjectKey("", name), KeyFields)
+            definition = collector.reader.get(CUSTOM_RESOURCE_DEFINITION, ObjectKey("", name), KeyFields)
         except NotFound:
             continue
-        except Denied as error:
-            denied.append(Omission(what=f"{CUSTOM_RESOURCE_DEFINITION.full_name}/{name}", why=error.message))
+        except Denied as denied:
+            collector.omit(f"{CUSTOM_RESOURCE_DEFINITION.full_name}/{name}", denied)
             continue
         found.append(definition)
     check.learn(definition.body for definition in found)
-    writer.add(found)
+    collector.writer.add(found)
     # Each was read by itself, so together they are no snapshot.
     versions = [definition.fields.metadata.resource_version for definition in found]
-    writer.end(consistency=Consistency.MIXED, resource_versions=versions)
-    return denied
+    collector.writer.end(consistency=Consistency.MIXED, resource_versions=versions)
 
 
-def _omission(resource: ResourceType, denied: Denied) -> Omission:
-    return Omission(what=resource.full_name, why=denied.message)
+def _collect_objects(collector: Collector, resources: Sequence[ResourceType], namespace: str | None) -> None:
+    """Write all objects of the group. Raises Denied where none of them may be read: a backup in name only."""
+    denied = [collector.collect(resource, ListQuery(namespace)) for resource in resources]
+    first = denied[0]
+    if first is not None and all(denied):
+        raise first
 
 
-def _write_collection(
-    writer: ArchiveWriter, ports: BackupPorts, resource: ResourceType, query: ListQuery
-) -> tuple[ResourceType, Denied] | None:
-    """Write one collection; return why not, where it may not be read."""
-    pages = ports.reader.pages(resource, KeyFields, query)
-    try:
-        first = next(pages, None)
-    except Denied as denied:
-        return resource, denied
-    writer.begin(resource)
-    if first is not None:
-        total = None if first.remaining is None else len(first.objects) + first.remaining
-        ports.progress.begin(f"backing up {resource.plural}", total)
-        _write_pages(writer, ports.progress, chain((first,), pages))
-        ports.progress.end()
-    else:
-        writer.end(consistency=Consistency.SNAPSHOT, resource_versions=())
-    return None
-
-
-def _write_pages(writer: ArchiveWriter, progress: Progress, pages: Iterator[Page[KeyFields]]) -> None:
-    versions: list[str] = []
-    restarts, mixed = 0, False
-    for page in pages:
-        if page.restarted:
-            restarts += 1
-            versions, mixed = [], False
-            if not writer.restart():
-                raise RuntimeError("this store cannot take back what was written; read without restarts")
-        mixed = mixed or page.mixed
-        if page.resource_version not in versions:
-            versions.append(page.resource_version)
-        writer.add([item for item in page.objects if item.key.name not in MADE_BY_THE_CLUSTER])
-        progress.advance(len(page.objects))
-    writer.end(consistency=consistency(restarts=restarts, mixed=mixed), resource_versions=versions, restarts=restarts)
+def _collect_surroundings(collector: Collector, discovery: Discovery, request: BackupRequest) -> tuple[Revision, ...]:
+    """Write what the watcher runs by; return the Helm revisions in it."""
+    namespace = request.system_namespace
+    revisions = Revisions() if request.keeps_secrets else None
+    collector.sift(CONFIG_MAP, ListQuery(namespace), ConfigMaps(revisions))
+    collect_installation(collector, discovery, namespace)
+    if revisions is None:
+        return ()
+    secrets = Secrets(revisions, every=request.include_secrets)
+    collector.sift(SECRET, secrets.query(namespace), secrets)
+    return revisions.write(collector.writer)

@@ -13,6 +13,7 @@ from zenctl.archive.reader import Archive, ListedArchive
 from zenctl.archive.verify import Verification
 from zenctl.backup.catalogue import Sound, newest_first
 from zenctl.backup.create import Created
+from zenctl.backup.helm import HELM_REVISION
 from zenctl.backup.notes import (
     NO_NOTES,
     DrillRecord,
@@ -24,7 +25,9 @@ from zenctl.backup.notes import (
     VerifyRecord,
     standing_of,
 )
+from zenctl.backup.parts import in_words
 from zenctl.backup.proof import BackupVerified, row_of, verdict_of
+from zenctl.backup.releases import ReleaseRow, release_blocks, release_findings, release_rows, revisions_of
 from zenctl.core.durations import took
 from zenctl.core.report import (
     Block,
@@ -40,6 +43,7 @@ from zenctl.core.report import (
     Toned,
 )
 from zenctl.errors import ExitCode, worst
+from zenctl.product.installation import SECRET
 
 
 class CollectionRow(Result, frozen=True):
@@ -53,6 +57,7 @@ class CollectionRow(Result, frozen=True):
     consistency: str
     restarts: int
     resource_versions: tuple[str, ...]
+    derived: bool
 
 
 class OmissionRow(Result, frozen=True):
@@ -81,6 +86,8 @@ class ArchiveFacts(Result, frozen=True):
     created_at: datetime
     complete: bool
     every_namespace: bool
+    left_out: tuple[str, ...]
+    """What was knowingly not read; the archive is complete but for it."""
     encrypted: bool
     objects: int
     size_bytes: int
@@ -117,6 +124,7 @@ class BackupCreated(Result, frozen=True):
     archive: ArchiveFacts
     seconds: float
     collections: tuple[CollectionRow, ...]
+    helm_releases: tuple[ReleaseRow, ...]
     omissions: tuple[OmissionRow, ...]
     self_check: SelfCheckFacts | None
     verified: BackupVerified | None
@@ -138,7 +146,10 @@ class BackupContents(Result, frozen=True):
     server_version: str
     tool_version: str
     namespaces: tuple[str, ...] | None
+    secrets: bool
+    """The Secrets of the installation were asked for."""
     collections: tuple[CollectionRow, ...]
+    helm_releases: tuple[ReleaseRow, ...]
     omissions: tuple[OmissionRow, ...]
     self_check: SelfCheckFacts | None
 
@@ -157,6 +168,7 @@ def created_report(created: Created, verified: Verification | None = None) -> Re
         archive=_facts(Sound(created.name, created.written.size_bytes, footer)),
         seconds=round(created.seconds, 3),
         collections=tuple(_row(collection) for collection in manifest.collections),
+        helm_releases=release_rows(created.revisions),
         omissions=tuple(OmissionRow(what=o.what, why=o.why) for o in manifest.omissions),
         self_check=_self_check(manifest),
         verified=None if verified is None else row_of(verified),
@@ -176,8 +188,10 @@ def created_report(created: Created, verified: Verification | None = None) -> Re
             )
         ),
         _collection_table(data.collections),
+        *release_blocks(data.helm_releases),
         *_omission_blocks(data.omissions),
         *_self_check_blocks(data.self_check),
+        *_notices(footer, manifest),
     )
     verdicts = [ExitCode.DENIED] if created.denied else []
     verdicts += [ExitCode.DAMAGED] if verified and not verified.sound else []
@@ -185,6 +199,7 @@ def created_report(created: Created, verified: Verification | None = None) -> Re
         kind="BackupCreated",
         data=data,
         verdict=worst(verdicts),
+        findings=release_findings(created.revisions),
         blocks=blocks,
     )
 
@@ -248,14 +263,16 @@ def note_problem_blocks(problems: Sequence[NoteProblem]) -> tuple[Block, ...]:
 
 
 def contents_report(archive: Archive) -> Report:
-    """Return what an archive holds, by its manifest."""
-    manifest = archive.manifest
+    """Return what an archive holds, by its manifest and what it says of Helm. Raises Damaged."""
+    manifest, revisions = archive.manifest, revisions_of(archive)
     data = BackupContents(
         archive=_facts(Sound(archive.name, archive.size_bytes, archive.footer)),
         server_version=manifest.cluster.server_version,
         tool_version=manifest.tool_version,
         namespaces=manifest.scope.namespaces,
+        secrets=manifest.scope.secrets,
         collections=tuple(_row(collection) for collection in manifest.collections),
+        helm_releases=release_rows(revisions),
         omissions=tuple(OmissionRow(what=o.what, why=o.why) for o in manifest.omissions),
         self_check=_self_check(manifest),
     )
@@ -271,6 +288,7 @@ def contents_report(archive: Archive) -> Report:
                 ("created", facts.created_at),
                 ("server", data.server_version),
                 ("namespaces", ", ".join(data.namespaces) if data.namespaces else "all"),
+                ("Secrets", _secrets(manifest)),
                 ("objects", facts.objects),
                 ("size", ByteCount(facts.size_bytes)),
                 ("encrypted", _encrypted(archive.footer)),
@@ -278,10 +296,12 @@ def contents_report(archive: Archive) -> Report:
             )
         ),
         _collection_table(data.collections),
+        *release_blocks(data.helm_releases),
         *_omission_blocks(data.omissions),
         *_self_check_blocks(data.self_check),
+        *_notices(archive.footer, manifest),
     )
-    return Report(kind="BackupContents", data=data, blocks=blocks)
+    return Report(kind="BackupContents", data=data, findings=release_findings(revisions), blocks=blocks)
 
 
 def object_report(archive: Archive, value: dict[str, Any]) -> Report:
@@ -302,6 +322,7 @@ def _facts(item: Sound) -> ArchiveFacts:
         created_at=footer.created_at,
         complete=footer.complete,
         every_namespace=footer.whole,
+        left_out=footer.left_out,
         encrypted=footer.encrypted,
         objects=footer.objects,
         size_bytes=item.size_bytes,
@@ -342,6 +363,7 @@ def _row(collection: Collection) -> CollectionRow:
         consistency=collection.consistency,
         restarts=collection.restarts,
         resource_versions=collection.resource_versions,
+        derived=collection.derived,
     )
 
 
@@ -352,9 +374,11 @@ def _collection_table(rows: Sequence[CollectionRow]) -> Table:
         Column("uncompressed", right=True),
         Column("consistency"),
     )
-    return Table(
-        columns, tuple((row.resource, row.objects, ByteCount(row.plain_bytes), row.consistency) for row in rows)
+    cells = (
+        (row.resource, row.objects, ByteCount(row.plain_bytes), "derived" if row.derived else row.consistency)
+        for row in rows
     )
+    return Table(columns, tuple(cells))
 
 
 def _self_check(manifest: Manifest) -> SelfCheckFacts | None:
@@ -380,12 +404,18 @@ def _encrypted(footer: Footer) -> Cell:
 
 
 def _complete(footer: Footer) -> Cell:
-    return Toned("yes", Tone.GOOD) if footer.complete else Toned("no", Tone.BAD)
+    if not footer.complete:
+        return Toned("no", Tone.BAD)
+    if footer.left_out:
+        return Toned(f"yes, but without {in_words(footer.left_out)}", Tone.WARN)
+    return Toned("yes", Tone.GOOD)
 
 
 def state_cell(footer: Footer, *, pinned: bool) -> Cell:
     """Return what an archive is by its footer, and whether it is pinned."""
-    state = "incomplete" if not footer.complete else "complete" if footer.whole else "some namespaces"
+    lacks = [] if footer.whole else ["some namespaces"]
+    lacks += [f"without {in_words(footer.left_out)}"] if footer.left_out else []
+    state = "incomplete" if not footer.complete else ", ".join(lacks) or "complete"
     text = state + ", encrypted" * footer.encrypted + ", pinned" * pinned
     return text if state == "complete" else Toned(text, Tone.WARN)
 
@@ -408,3 +438,23 @@ def _omission_blocks(omissions: Sequence[OmissionRow]) -> tuple[Block, ...]:
         return ()
     rows = tuple((row.what, Toned(row.why, Tone.BAD)) for row in omissions)
     return (Table((Column("left out"), Column("why", shrinks=True)), rows),)
+
+
+def _secrets(manifest: Manifest) -> str:
+    if manifest.scope.secrets:
+        return "all but the tokens of accounts"
+    return "those of Helm" if any(c.folder == SECRET.kind_and_group for c in manifest.collections) else "none"
+
+
+def _notices(footer: Footer, manifest: Manifest) -> tuple[Block, ...]:
+    """Return what must not be overlooked, as the last words: secrets that are missing, or that lie open."""
+    if footer.left_out:
+        text = (
+            f"This archive is without {in_words(footer.left_out)}, which holds secrets in clear:"
+            " encrypt the archive with --encrypt-to to have it, or allow it in clear with --plaintext."
+        )
+        return (Text(text, Tone.WARN),)
+    folders = {SECRET.kind_and_group, HELM_REVISION.kind_and_group}
+    if not footer.encrypted and any(c.count for c in manifest.collections if c.folder in folders):
+        return (Text("This archive holds secrets in clear: whoever can read the file can read them.", Tone.WARN),)
+    return ()

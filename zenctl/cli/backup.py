@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zenctl.cli import backup_keep, keys
-from zenctl.cli.arguments import ApiGroupOption, NamespaceOption
+from zenctl.cli.arguments import ApiGroupOption, NamespaceOption, choice, words
 from zenctl.cli.keys import EncryptToOption, IdentityOption, RecipientsFileOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session
@@ -46,6 +46,16 @@ def create(
     namespace: NamespaceOption = "",
     encrypt_to: EncryptToOption = None,
     recipients_file: RecipientsFileOption = None,
+    include_secrets: Annotated[
+        bool, typer.Option("--include-secrets", help="The Secrets of the watcher's namespace too.")
+    ] = False,
+    plaintext: Annotated[
+        bool, typer.Option("--plaintext", help="Allow Helm data and Secrets in an archive that is not encrypted.")
+    ] = False,
+    require: Annotated[
+        list[str] | None,
+        typer.Option("--require", metavar="PART", help="Refuse a backup without this part: helm; repeatable."),
+    ] = None,
     verify_it: Annotated[
         bool,
         typer.Option("--verify", help="Read it back from the store and compare every byte.", show_default=False),
@@ -54,18 +64,23 @@ def create(
 ) -> Report:
     """Back up Observations, or list, show and verify backups.
 
-    Without a sub-command it creates a backup: the CRDs of the group, all their objects with status, and
-    the watcher's ConfigMaps, of all namespaces, in memory that does not grow with their number. The
-    archive appears in the store only when it is whole and flushed to disk; until then, and whatever
-    happens, earlier ones stay as they are.
+    Without a sub-command it creates a backup: the CRDs of the group and all their objects with status, of
+    all namespaces, in memory that does not grow with their number; and of the watcher's own namespace its
+    ConfigMaps, its workloads, services, accounts, RBAC and policies as they run, and every revision of
+    its Helm releases, as stored and as values, manifest and hooks that people can read. The archive
+    appears in the store only when it is whole and flushed to disk; until then, and whatever happens,
+    earlier ones stay as they are.
 
     With a recipient everything but a summary is encrypted with age, and only its key can read it again.
+    Helm data holds secrets in clear, so an archive that is not encrypted goes without, and says so, unless
+    --plaintext is given; --require helm makes that exit code 4 and no archive at all.
     """
     import uuid
 
     from zenctl import __version__
     from zenctl.archive.format import BACKUP
     from zenctl.backup.create import BackupPorts, BackupRequest, create_backup
+    from zenctl.backup.parts import Part
     from zenctl.backup.report import created_report
 
     ports = BackupPorts(
@@ -85,6 +100,9 @@ def create(
         tool_version=__version__,
         set_name=BACKUP,
         seal=keys.seal(session.settings.environ, encrypt_to, recipients_file),
+        include_secrets=include_secrets,
+        plaintext=plaintext,
+        required=frozenset(choice("--require", Part, word) for word in words(require)),
     )
     created = create_backup(ports, request)
     return created_report(created, _verified(session, created.name) if verify_it else None)

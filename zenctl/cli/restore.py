@@ -109,7 +109,8 @@ def restore(
     default; a live finding with the same fingerprint that nobody has triaged takes over the archived
     status. A second run writes nothing, and goes on where a run was stopped. An object that the server
     rejects never stops the rest: it is listed with the server's reason and kept in a file that can be given
-    to zenctl restore again.
+    to zenctl restore again. What an archive holds of the watcher's installation, of Helm and of Secrets is
+    left alone, and listed.
 
     With --plan it decides about every object, compares those that would change field by field, writes that
     down and changes nothing. With --apply it does exactly that, and refuses where the backup or the cluster

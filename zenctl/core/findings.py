@@ -52,6 +52,8 @@ _CATALOGUE = {
              "restore the other objects and report this one"),
         Code("ZA104", FindingSeverity.MEDIUM, "an archived object does not fit its own schema",
              "the API server may refuse it at restore; mend it in an export"),
+        Code("ZA105", FindingSeverity.MEDIUM, "a Helm revision cannot be read",
+             "its object is archived as it is; helm history says whether the release still needs it"),
     )
 }  # fmt: skip
 

@@ -36,6 +36,13 @@ class Batch(NamedTuple):
         return self.kind == CUSTOM_RESOURCE_DEFINITION.kind
 
 
+class LeftOut(NamedTuple):
+    """Something in a source that a restore does not touch."""
+
+    what: str
+    why: str
+
+
 class Source(Protocol):
     """Objects to restore."""
 
@@ -48,8 +55,8 @@ class Source(Protocol):
         """A text that is another one as soon as any byte of it is."""
 
     @property
-    def left_out(self) -> Sequence[str]:
-        """What is in it that a restore does not touch, in words."""
+    def left_out(self) -> Sequence[LeftOut]:
+        """What is in it that a restore does not touch."""
 
     def batches(self) -> Sequence[Batch]:
         """Return what there is, by kind."""

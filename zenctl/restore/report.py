@@ -63,6 +63,13 @@ class BatchPlanRow(Result, frozen=True):
     invalid: int
 
 
+class LeftOutRow(Result, frozen=True):
+    """Something in the source that a restore does not touch."""
+
+    what: str
+    why: str
+
+
 class RestorePlan(Result, frozen=True):
     """What a restore would do."""
 
@@ -79,7 +86,7 @@ class RestorePlan(Result, frozen=True):
     not_looked_at: tuple[str, ...]
     plan_file: str | None
     unreadable: tuple[str, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOutRow, ...]
 
 
 class BatchOutcomeRow(Result, frozen=True):
@@ -112,7 +119,7 @@ class RestoreOutcome(Result, frozen=True):
     failed: tuple[FailureRow, ...]
     not_tried: int
     unreadable: tuple[str, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOutRow, ...]
     rejects_file: str | None
     watcher_stuck: tuple[str, ...]
     """Watchers that could not be started again, in words."""
@@ -146,7 +153,7 @@ def plan_report(plan: Plan, found: Preflight = CLEAR, plan_file: str | None = No
         not_looked_at=found.unknown,
         plan_file=plan_file,
         unreadable=plan.unreadable,
-        left_out=tuple(plan.source.left_out),
+        left_out=_left_out(plan),
     )
     facts: list[tuple[str, Cell]] = [("source", data.source), ("on conflict", data.on_conflict)]
     facts += [("CRD", f"{d.name}, {_definition(d)}") for d in plan.definitions]
@@ -235,7 +242,7 @@ def outcome_report(outcome: Outcome, rejects_file: str | None, stuck: tuple[str,
         ),
         not_tried=outcome.not_tried,
         unreadable=outcome.plan.unreadable,
-        left_out=tuple(outcome.plan.source.left_out),
+        left_out=_left_out(outcome.plan),
         rejects_file=rejects_file,
         watcher_stuck=stuck,
     )
@@ -325,14 +332,17 @@ def _failures(data: RestoreOutcome) -> tuple[Block, ...]:
     return table, Text(f"They are kept in {data.rejects_file}; mend them and give that file to zenctl restore.")
 
 
-def _leftovers(unreadable: Sequence[str], left_out: Sequence[str]) -> tuple[Block, ...]:
+def _left_out(plan: Plan) -> tuple[LeftOutRow, ...]:
+    return tuple(LeftOutRow(what=what, why=why) for what, why in plan.source.left_out)
+
+
+def _leftovers(unreadable: Sequence[str], left_out: Sequence[LeftOutRow]) -> tuple[Block, ...]:
     blocks: list[Block] = []
     if unreadable:
         rows: tuple[tuple[Cell, ...], ...] = tuple((Toned(what, Tone.BAD),) for what in unreadable[:_SHOWN])
         blocks.append(Table((Column("unreadable"),), rows, omitted=max(0, len(unreadable) - _SHOWN)))
     if left_out:
-        rows = tuple((what,) for what in left_out[:_SHOWN])
-        blocks.append(
-            Table((Column("left out, not zenctl's to restore"),), rows, omitted=max(0, len(left_out) - _SHOWN))
-        )
+        rows = tuple((row.what, row.why) for row in left_out[:_SHOWN])
+        columns = (Column("not restored"), Column("why", shrinks=True))
+        blocks.append(Table(columns, rows, omitted=max(0, len(left_out) - _SHOWN)))
     return tuple(blocks)

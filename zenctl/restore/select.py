@@ -17,7 +17,7 @@ from zenctl.core.objects import ObjectKey
 from zenctl.core.observation import ObservationFields, age_of
 from zenctl.core.selectors import LabelSelector
 from zenctl.errors import Refused, UsageError
-from zenctl.restore.batch import Batch, Source
+from zenctl.restore.batch import Batch, LeftOut, Source
 
 _FIELDS = msgspec.json.Decoder(ObservationFields)
 
@@ -72,9 +72,9 @@ class Chosen:
         return self._source.identity
 
     @property
-    def left_out(self) -> Sequence[str]:
-        """What is in it that a restore does not touch, in words."""
-        untimed = tuple(f"{key}, the time of which is not known" for key in sorted(self._untimed))
+    def left_out(self) -> Sequence[LeftOut]:
+        """What is in it that a restore does not touch."""
+        untimed = tuple(LeftOut(key, "its time is not known") for key in sorted(self._untimed))
         return (*self._source.left_out, *untimed)
 
     def batches(self) -> Sequence[Batch]:
@@ -179,8 +179,8 @@ def _require_kinds(source: Source, kinds: frozenset[str]) -> None:
     unknown = [kind for kind in sorted(kinds) if not any(kind in batch.called for batch in batches)]
     if unknown:
         raise UsageError(
-            f"--only: {source.label} holds nothing of kind {', '.join(unknown)}",
-            hint=f"it holds {', '.join(sorted({batch.kind for batch in batches})) or 'nothing'}",
+            f"--only: {source.label} holds nothing to restore of kind {', '.join(unknown)}",
+            hint=f"it has {', '.join(sorted({batch.kind for batch in batches})) or 'nothing'} to restore",
         )
 
 

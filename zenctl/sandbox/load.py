@@ -92,6 +92,8 @@ def objects_of_files(files: Mapping[str, bytes]) -> tuple[list[dict[str, Any]], 
 def objects_of_archive(archive: Archive) -> Iterator[dict[str, Any]]:
     """Yield every object of an archive in its order, CRDs first, each checked as it is read. Raises Damaged."""
     for collection in archive.manifest.collections:
+        if collection.derived:
+            continue  # documents for people, of a kind that no server knows
         resource = collection.resource.resource_type
         for _, line in archive.objects(collection):
             yield {"apiVersion": resource.api_version, "kind": resource.kind, **msgspec.json.decode(line)}

@@ -1,0 +1,94 @@
+"""Streaming one collection from the reader into an archive, page by page, through a sieve that says what goes in.
+
+Memory stays flat whatever the count. What may not be read is remembered, and never stops the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Generic
+
+from zenctl.archive.format import Omission
+from zenctl.archive.writer import ArchiveWriter
+from zenctl.core.listing import Consistency, Page, consistency
+from zenctl.core.objects import Fields, KeyFields, RawObject, ResourceType
+from zenctl.errors import Denied, NotFound
+from zenctl.ports import ListQuery, ObjectReader, Progress
+
+
+class Sieve(Generic[Fields]):
+    """Which objects of a listing go in, judged by these fields: all of them, where no subclass says otherwise."""
+
+    def __init__(self, fields: type[Fields]) -> None:
+        self.fields = fields
+
+    def restart(self) -> None:
+        """Forget what was seen: the listing begins again."""
+
+    def keeps(self, item: RawObject[Fields]) -> bool:  # noqa: ARG002
+        """Say whether an object goes in; called once for each, in the order of the listing."""
+        return True
+
+
+class Collector:
+    """Fills one archive."""
+
+    def __init__(self, writer: ArchiveWriter, reader: ObjectReader, progress: Progress) -> None:
+        self.writer = writer
+        self.reader = reader
+        self.omissions: list[Omission] = []
+        self._progress = progress
+
+    def omit(self, what: str, why: Denied) -> None:
+        """Note that something may not be read."""
+        self.omissions.append(Omission(what=what, why=why.message))
+
+    def collect(self, resource: ResourceType, query: ListQuery) -> Denied | None:
+        """Write all of a collection; return why not, where it may not be read. Raises NotFound."""
+        return self.sift(resource, query, Sieve(KeyFields))
+
+    def sift(
+        self, resource: ResourceType, query: ListQuery, sieve: Sieve[Fields], *, may_be_absent: bool = False
+    ) -> Denied | None:
+        """Write what a sieve keeps of a collection; return why not, where it may not be read.
+
+        Raises NotFound where the cluster does not serve it, unless it ``may_be_absent``.
+        """
+        pages = self.reader.pages(resource, sieve.fields, query)
+        try:
+            first = next(pages, None)
+        except Denied as denied:
+            self.omit(resource.full_name, denied)
+            return denied
+        except NotFound:
+            if may_be_absent:
+                return None
+            raise
+        self.writer.begin(resource)
+        if first is None:
+            self.writer.end(consistency=Consistency.SNAPSHOT, resource_versions=())
+            return None
+        total = None if first.remaining is None else len(first.objects) + first.remaining
+        self._progress.begin(f"backing up {resource.plural}", total)
+        self._write_pages(chain((first,), pages), sieve)
+        self._progress.end()
+        return None
+
+    def _write_pages(self, pages: Iterator[Page[Fields]], sieve: Sieve[Fields]) -> None:
+        versions: list[str] = []
+        restarts, mixed = 0, False
+        for page in pages:
+            if page.restarted:
+                restarts += 1
+                versions, mixed = [], False
+                sieve.restart()
+                if not self.writer.restart():
+                    raise RuntimeError("this store cannot take back what was written; read without restarts")
+            mixed = mixed or page.mixed
+            if page.resource_version not in versions:
+                versions.append(page.resource_version)
+            self.writer.add([item for item in page.objects if sieve.keeps(item)])
+            self._progress.advance(len(page.objects))
+        earned = consistency(restarts=restarts, mixed=mixed)
+        self.writer.end(consistency=earned, resource_versions=versions, restarts=restarts)
