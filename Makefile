@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+STORES := .work/stores/.installed
 ifndef SEED
 SEED   := $(shell date +%s)
 endif
@@ -29,16 +30,27 @@ $(TOOLS): tests/debian.py | $(STAMP)
 	@$(BIN)/python -m tests.debian age zstd
 	@mkdir -p $(@D) && touch $@
 
+# Object stores to test against. They have environments of their own, since moto's libraries and ours conflict; the
+# server for az:// needs node and npm, and its tests are skipped by name without.
+$(STORES): tests/blob/requirements-moto.txt tests/blob/azurite/package-lock.json | $(STAMP)
+	@mkdir -p $(@D)/azurite
+	$(PYTHON) -m venv --without-pip --clear $(@D)/moto
+	$(BIN)/uv pip install --quiet --python $(@D)/moto --require-hashes -r tests/blob/requirements-moto.txt
+	cp tests/blob/azurite/package*.json $(@D)/azurite
+	if command -v npm >/dev/null && npm ci --prefix $(@D)/azurite --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	then touch $(@D)/azurite/.installed; else echo "azurite could not be installed (it needs npm): the tests of az:// will be skipped"; fi
+	@touch $@
+
 demo: $(STAMP) ## see it all on an embedded cluster, in under a minute
 	@$(BIN)/python -m tests.demo
 
-test: $(STAMP) $(TOOLS) ## the whole suite that needs no cluster
+test: $(STAMP) $(TOOLS) $(STORES) ## the whole suite that needs no cluster
 	$(BIN)/python -m pytest $(TESTS) -n auto --dist loadfile -m 'not cluster and not torture'
 
 test-cluster: $(STAMP) ## the suite on a real API server (KUBEBUILDER_ASSETS or ZENCTL_TEST_KUBECONFIG)
 	$(BIN)/python -m pytest $(TESTS) -m 'cluster and not torture'
 
-torture: $(STAMP) $(TOOLS) ## the long fault suites; SEED=n repeats a run, FRACTION=0.1 takes a seeded part
+torture: $(STAMP) $(TOOLS) $(STORES) ## the long fault suites; SEED=n repeats a run, FRACTION=0.1 takes a seeded part
 	@echo "seed $(SEED)"
 	ZENCTL_TORTURE_SEED=$(SEED) ZENCTL_TORTURE_FRACTION=$(or $(FRACTION),1) $(BIN)/python -m pytest $(TESTS) -m torture
 
@@ -61,7 +73,7 @@ bench-sandbox: $(STAMP) ## what the embedded cluster does with many objects
 bench-generated: $(STAMP) ## memory and own work of a backup of up to a million objects
 	$(BIN)/python -m tests.bench.generated
 
-golden: $(STAMP) ## renew the golden files after a deliberate change of output
+golden: $(STAMP) $(TOOLS) $(STORES) ## renew the golden files after a deliberate change of output
 	ZENCTL_GOLDEN=renew $(BIN)/python -m pytest $(TESTS) -n auto --dist loadfile -m 'not cluster and not torture'
 
 docs: $(STAMP) ## write the generated pages of docs/
@@ -70,6 +82,8 @@ docs: $(STAMP) ## write the generated pages of docs/
 lock: $(STAMP) ## renew the lock files
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements-dev.lock
+	$(BIN)/uv pip compile tests/blob/requirements-moto.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o tests/blob/requirements-moto.txt
+	cd tests/blob/azurite && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 clean: ## remove everything that can be made again
 	rm -rf $(VENV) .work .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build *.egg-info

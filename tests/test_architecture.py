@@ -109,6 +109,10 @@ VIOLATIONS = {
     "a command file opens a store": Planted("zenctl.cli.planted", "import zenctl.blob.planted", "blob-importers"),
     "kubernetes outside kube": Planted("zenctl.cli.planted", "import kubernetes.client", "client-libraries"),
     "urllib3 in the archive": Planted("zenctl.archive.planted", "import urllib3", "client-libraries"),
+    "an object store's client in a slice": Planted("zenctl.backup.planted", "import obstore", "client-libraries"),
+    "an object store's client beside its adapter": Planted(
+        "zenctl.blob.planted", "import obstore", "client-libraries"
+    ),
     "typer in a slice": Planted("zenctl.events.planted", "import typer", "terminal-libraries"),
     "rich in a slice": Planted("zenctl.backup.planted", "import rich.console", "terminal-libraries"),
     "click in the command line": Planted("zenctl.cli.planted", "import click", "never"),

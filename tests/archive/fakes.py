@@ -10,8 +10,8 @@ from typing import NamedTuple
 from zenctl.archive.age import Keys, Seal
 from zenctl.archive.format import BACKUP, Cluster, Heading
 from zenctl.archive.writer import ArchiveWriter, Written
+from zenctl.blob.names import absent, require_usable, short, taken
 from zenctl.core.objects import CONFIG_MAP, NAMESPACE, KeyFields, Metadata, ObjectKey, RawObject, ResourceType
-from zenctl.errors import Damaged, Refused
 from zenctl.ports import BlobInfo
 
 OBSERVATION = ResourceType(
@@ -44,21 +44,27 @@ class MemoryStore:
         self._rewinds = rewinds
 
     def put(self, name: str) -> MemorySink:
+        require_usable(name)
+        if name in self.blobs:
+            raise taken(name)
         return MemorySink(self, name, rewinds=self._rewinds)
 
     def size(self, name: str) -> int:
+        require_usable(name)
         if name not in self.blobs:
-            raise Refused(f"{name} does not exist")
+            raise absent(name)
         return len(self.blobs[name])
 
     def get(self, name: str, offset: int, length: int) -> bytes:
+        size_bytes = self.size(name)
         self.reads.append(Read(name, offset, length))
         data = self.blobs[name]
-        if offset < 0 or offset + length > len(data):
-            raise Damaged(f"{name} ends at byte {len(data)}")
+        if min(offset, length) < 0 or offset + length > size_bytes:
+            raise short(name, size_bytes, offset + length)
         return data[offset : offset + length]
 
     def replace(self, name: str, data: bytes) -> None:
+        require_usable(name)
         self.blobs[name] = data
 
     def list(self, prefix: str = "", suffix: str = ".tar") -> Sequence[BlobInfo]:
@@ -66,6 +72,7 @@ class MemoryStore:
         return [BlobInfo(name, len(self.blobs[name])) for name in found]
 
     def delete(self, name: str) -> None:
+        require_usable(name)
         self.blobs.pop(name, None)
 
 
@@ -78,6 +85,8 @@ class MemorySink:
         self.aborted = False
 
     def write(self, data: bytes) -> None:
+        if self.aborted:
+            raise ValueError(f"{self._name} was committed or aborted already")
         self._data += data
 
     def rewind(self, offset: int) -> bool:
@@ -87,7 +96,7 @@ class MemorySink:
 
     def commit(self) -> None:
         if self._name in self._store.blobs:
-            raise Refused(f"{self._name} exists already")
+            raise taken(self._name)
         self._store.blobs[self._name] = bytes(self._data)
 
     def abort(self) -> None:

@@ -20,6 +20,7 @@ from tests.backup.samples import (
     request,
 )
 from tests.fakes import NOW, Call, FakeCluster
+from zenctl.archive.verify import How, Level, verify
 from zenctl.backup.catalogue import find
 from zenctl.backup.create import create_backup
 from zenctl.backup.report import created_report
@@ -153,12 +154,48 @@ def test_a_listing_that_outlives_every_snapshot_calls_itself_mixed():
     assert "mixed" in str(created_report(created).blocks)
 
 
-def test_a_store_that_takes_nothing_back_keeps_nothing_of_a_restart():
+def expiring_at(cluster: FakeCluster, *pages: int, token: str = "") -> None:
+    """Let the snapshot expire at the requests for these pages of Observations, counted from the first."""
+    expired = Expired("expired", status=410)
+    expired.continue_token = token
+    for page in pages:
+        cluster.hooks.append(at_page(page, raising(expired)))
+
+
+def test_a_store_that_takes_nothing_back_gets_the_whole_backup_once_more():
     cluster, store = a_cluster(observations=2_500, page_size=500), MemoryStore(rewinds=False)
-    cluster.hooks.append(at_page(5, raising(Expired("expired", status=410))))
-    with pytest.raises(RuntimeError, match="cannot take back"):
+    expiring_at(cluster, 5)
+    created, archive = back_up(cluster, store)
+    collection = collection_of(archive)
+    assert list(store.blobs) == [created.name]
+    assert (collection.consistency, collection.restarts, collection.count) == ("restarted", 1, 2_500)
+    assert verify(store, created.name, How(Level.OBJECTS)).sound
+    config_maps = collection_of(archive, "ConfigMap.core")
+    assert (config_maps.consistency, config_maps.restarts) == ("snapshot", 0)
+
+
+def test_what_expires_once_more_there_goes_on_mixed():
+    cluster, store = a_cluster(observations=2_500, page_size=500), MemoryStore(rewinds=False)
+    expiring_at(cluster, 5, 9, token="go on")
+    created, archive = back_up(cluster, store)
+    collection = collection_of(archive)
+    assert (collection.consistency, collection.restarts, collection.count) == ("mixed", 1, 2_500)
+    assert created.written.footer.complete
+
+
+def test_where_there_is_no_way_to_go_on_nothing_is_kept():
+    cluster, store = a_cluster(observations=2_500, page_size=500), MemoryStore(rewinds=False)
+    expiring_at(cluster, 5, 9)
+    with pytest.raises(Expired):
         create_backup(ports_of(cluster, store), request())
     assert store.blobs == {}
+
+
+def test_what_such_a_store_still_holds_in_memory_is_restarted_as_anywhere():
+    cluster, store = a_cluster(), MemoryStore(rewinds=False)
+    expiring_at(cluster, 2)
+    _, archive = back_up(cluster, store)
+    assert (collection_of(archive).consistency, collection_of(archive).count) == ("restarted", 5)
 
 
 def test_config_maps_that_may_not_be_read_are_named_and_make_it_incomplete():

@@ -272,7 +272,7 @@ def test_a_bad_duration_is_2(world, text):
         (("restore", "none.yaml"), "there is no file none.yaml"),
         (("restore",), "ARCHIVE"),
         (("backup", "-n", "x", "list"), "--namespace belongs to"),
-        (("backup", "--store", "s3://bucket", "list"), "s3://"),
+        (("backup", "--store", "ftp://bucket", "list"), "ftp://"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )  # fmt: skip

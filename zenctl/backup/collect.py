@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Generic
+from typing import Generic, NamedTuple
 
 from zenctl.archive.format import Omission
 from zenctl.archive.writer import ArchiveWriter
@@ -15,6 +15,28 @@ from zenctl.core.listing import Consistency, Page, consistency
 from zenctl.core.objects import Fields, KeyFields, RawObject, ResourceType
 from zenctl.errors import Denied, NotFound
 from zenctl.ports import ListQuery, ObjectReader, Progress
+
+
+class Reading(NamedTuple):
+    """How collections are read: the first time, or once more from the very beginning of the archive."""
+
+    restarts: int = 2
+    expired: str = ""
+    """The collection whose listing expired the first time, when the store could not take it back."""
+
+
+AT_FIRST = Reading()
+
+
+class MustBeginAgain(Exception):
+    """A listing was restarted, and the store cannot take back what it was sent of it; ``then`` is how to read next.
+
+    The second time nothing is restarted, so that it ends: what expires again goes on mixed.
+    """
+
+    def __init__(self, full_name: str) -> None:
+        super().__init__(full_name)
+        self.then = Reading(restarts=0, expired=full_name)
 
 
 class Sieve(Generic[Fields]):
@@ -32,13 +54,16 @@ class Sieve(Generic[Fields]):
 
 
 class Collector:
-    """Fills one archive."""
+    """Fills one archive. Where a listing has to be read again, and cannot be, it raises MustBeginAgain."""
 
-    def __init__(self, writer: ArchiveWriter, reader: ObjectReader, progress: Progress) -> None:
+    def __init__(
+        self, writer: ArchiveWriter, reader: ObjectReader, progress: Progress, reading: Reading = AT_FIRST
+    ) -> None:
         self.writer = writer
         self.reader = reader
         self.omissions: list[Omission] = []
         self._progress = progress
+        self._reading = reading
 
     def omit(self, what: str, why: Denied) -> None:
         """Note that something may not be read."""
@@ -55,7 +80,7 @@ class Collector:
 
         Raises NotFound where the cluster does not serve it, unless it ``may_be_absent``.
         """
-        pages = self.reader.pages(resource, sieve.fields, query)
+        pages = self.reader.pages(resource, sieve.fields, query, restarts=self._reading.restarts)
         try:
             first = next(pages, None)
         except Denied as denied:
@@ -71,20 +96,21 @@ class Collector:
             return None
         total = None if first.remaining is None else len(first.objects) + first.remaining
         self._progress.begin(f"backing up {resource.plural}", total)
-        self._write_pages(chain((first,), pages), sieve)
+        self._write_pages(resource, chain((first,), pages), sieve)
         self._progress.end()
         return None
 
-    def _write_pages(self, pages: Iterator[Page[Fields]], sieve: Sieve[Fields]) -> None:
+    def _write_pages(self, resource: ResourceType, pages: Iterator[Page[Fields]], sieve: Sieve[Fields]) -> None:
         versions: list[str] = []
-        restarts, mixed = 0, False
+        restarts, mixed = int(self._reading.expired == resource.full_name), False
         for page in pages:
             if page.restarted:
                 restarts += 1
                 versions, mixed = [], False
                 sieve.restart()
                 if not self.writer.restart():
-                    raise RuntimeError("this store cannot take back what was written; read without restarts")
+                    self._progress.end()
+                    raise MustBeginAgain(resource.full_name)
             mixed = mixed or page.mixed
             if page.resource_version not in versions:
                 versions.append(page.resource_version)

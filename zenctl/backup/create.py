@@ -14,7 +14,7 @@ from zenctl.archive.age import Seal
 from zenctl.archive.format import Cluster, Heading, Omission, Scope, archive_name
 from zenctl.archive.writer import ArchiveWriter, Written
 from zenctl.backup.check import ObjectCheck
-from zenctl.backup.collect import Collector
+from zenctl.backup.collect import AT_FIRST, Collector, MustBeginAgain, Reading
 from zenctl.backup.helm import ConfigMaps, Revision, Revisions, Secrets, has_releases
 from zenctl.backup.installation import collect_installation
 from zenctl.backup.parts import Part
@@ -98,6 +98,7 @@ class Created(NamedTuple):
 def create_backup(ports: BackupPorts, request: BackupRequest) -> Created:
     """Back up the group's CRDs, all its objects, and the watcher's ConfigMaps, installation and Helm releases.
 
+    A store that cannot take back what it was sent gets the whole backup once more when a listing expires.
     Raises Refused where the cluster does not serve the group or the backup would lack what is required, and
     whatever the reader or store raises; then the store is as it was before.
     """
@@ -106,15 +107,34 @@ def create_backup(ports: BackupPorts, request: BackupRequest) -> Created:
     _refuse_what_cannot_be(ports, request)
     heading = _heading(ports, request)
     name = archive_name(request.set_name, heading.cluster.name, heading.created_at, request.archive_id)
+    target = _Target(name, heading, resources)
+    try:
+        written, revisions = _write(ports, request, target, AT_FIRST)
+    except MustBeginAgain as again:
+        written, revisions = _write(ports, request, target, again.then)
+    return Created(name, written, written.manifest.omissions, revisions, ports.clock.monotonic() - started)
+
+
+class _Target(NamedTuple):
+    """What is being made."""
+
+    name: str
+    heading: Heading
+    resources: Sequence[ResourceType]
+
+
+def _write(
+    ports: BackupPorts, request: BackupRequest, target: _Target, reading: Reading
+) -> tuple[Written, tuple[Revision, ...]]:
+    """Write the whole archive; return it, and the Helm revisions that went in."""
     check = ObjectCheck()
-    with ArchiveWriter(ports.store.put(name), heading, request.seal, check) as writer:
-        collector = Collector(writer, ports.reader, ports.progress)
-        _collect_definitions(collector, resources, check)
-        _collect_objects(collector, resources, request.namespace)
+    with ArchiveWriter(ports.store.put(target.name), target.heading, request.seal, check) as writer:
+        collector = Collector(writer, ports.reader, ports.progress, reading)
+        _collect_definitions(collector, target.resources, check)
+        _collect_objects(collector, target.resources, request.namespace)
         revisions = _collect_surroundings(collector, ports.discovery, request)
         denied = tuple(collector.omissions)
-        written = writer.finish(complete=not denied, omissions=denied, left_out=request.left_out)
-    return Created(name, written, denied, revisions, ports.clock.monotonic() - started)
+        return writer.finish(complete=not denied, omissions=denied, left_out=request.left_out), revisions
 
 
 def _refuse_what_cannot_be(ports: BackupPorts, request: BackupRequest) -> None:

@@ -16,13 +16,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zenctl.blob.files import Files
-from zenctl.errors import Damaged, Denied, Refused, Unreachable, ZenctlError
+from zenctl.blob.names import absent, require_usable, short, taken, usable
+from zenctl.errors import Denied, Refused, Unreachable, ZenctlError
 from zenctl.ports import BlobInfo
 
 PARTIAL_SECONDS = 24 * 3600
 """After this time without a write a partial blob belongs to nobody."""
 
-_NAME_BYTES = 200  # NAME_MAX is 255, and the hidden name is longer
 _PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial", re.DOTALL)
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK, errno.EXDEV}
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
@@ -54,7 +54,7 @@ class FolderStore:
         with translated("cannot create", target):
             self._make_folder()
         if os.path.lexists(target):
-            raise _taken(target)
+            raise taken(target)
         sink, fd = self._begin(name, target)
         self.sweep(older_than_seconds=PARTIAL_SECONDS, now=os.fstat(fd).st_mtime)
         return sink
@@ -84,12 +84,12 @@ class FolderStore:
         with self._opened(name) as (fd, target), translated("cannot read", target):
             size_bytes = os.fstat(fd).st_size
             if offset < 0 or length < 0 or offset + length > size_bytes:
-                raise _short(target, size_bytes, offset + length)
+                raise short(target, size_bytes, offset + length)
             parts: list[bytes] = []
             while length:
                 part = os.pread(fd, length, offset)
                 if not part:
-                    raise _short(target, offset, offset + length)
+                    raise short(target, offset, offset + length)
                 parts.append(part)
                 offset, length = offset + len(part), length - len(part)
             return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -103,7 +103,7 @@ class FolderStore:
                 return ()
         found = []
         for entry in entries:
-            if entry.name.startswith(prefix) and entry.name.endswith(suffix) and _usable(entry.name):
+            if entry.name.startswith(prefix) and entry.name.endswith(suffix) and usable(entry.name):
                 with suppress(FileNotFoundError), translated("cannot list", entry.path, FileNotFoundError):
                     facts = entry.stat(follow_symlinks=False)
                     if stat.S_ISREG(facts.st_mode):
@@ -138,11 +138,7 @@ class FolderStore:
         return swept
 
     def _place(self, name: str) -> str:
-        if not _usable(name):
-            raise Refused(
-                f"{name!r} cannot name a blob",
-                hint=f"use printable text of at most {_NAME_BYTES} bytes, without slash or leading dot",
-            )
+        require_usable(name)
         return str(self.path / name)
 
     def _make_folder(self) -> None:
@@ -161,7 +157,7 @@ class FolderStore:
                 # A pipe without a writer would block the program for ever, were it not for O_NONBLOCK.
                 fd = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             except FileNotFoundError:
-                raise Refused(f"{target} does not exist", hint="zenctl backup list shows what there is") from None
+                raise absent(target) from None
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise Refused(f"{target} is not a regular file")
@@ -216,12 +212,12 @@ class FolderSink:
         try:
             self._files.link(self._temp, self._target)
         except FileExistsError:
-            raise _taken(self._target) from None
+            raise taken(self._target) from None
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
             if os.path.lexists(self._target):
-                raise _taken(self._target) from None
+                raise taken(self._target) from None
             self._files.rename(self._temp, self._target)
             return
         with suppress(OSError):  # the blob is there; the next sweep takes its second name away
@@ -248,14 +244,6 @@ class FolderSink:
             raise
 
 
-def _usable(name: str) -> bool:
-    try:
-        size_bytes = len(name.encode())
-    except UnicodeEncodeError:
-        return False
-    return 0 < size_bytes <= _NAME_BYTES and name.isprintable() and "/" not in name and not name.startswith(".")
-
-
 def _sync_folder(files: Files, path: str) -> None:
     fd = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -265,15 +253,6 @@ def _sync_folder(files: Files, path: str) -> None:
             raise
     finally:
         os.close(fd)
-
-
-def _taken(target: str) -> Refused:
-    return Refused(f"{target} exists already", hint="nothing was overwritten; delete it first, or use another name")
-
-
-def _short(target: str, size_bytes: int, end: int) -> Damaged:
-    return Damaged(f"{target} ends at byte {size_bytes}, but bytes up to {end} are needed",
-                   hint="it was truncated, or is being replaced")  # fmt: skip
 
 
 @contextmanager

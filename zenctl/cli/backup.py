@@ -30,7 +30,8 @@ _READ = (*_CREATE, ExitCode.DAMAGED)
 _LONGEST_SLICE = 12
 
 ArchiveArgument = Annotated[
-    str, typer.Argument(metavar="ARCHIVE", help="latest, the start of an id, a name in the store, or a file.")
+    str,
+    typer.Argument(metavar="ARCHIVE", help="latest, the start of an id, a name in the store, a file, or its URL."),
 ]
 ClusterOption = Annotated[
     str,
@@ -237,18 +238,17 @@ def _slice(text: str) -> Slice:
 
 
 def locate(session: Session, wanted: str, cluster: str) -> tuple[BlobStore, str]:
-    """Return the store and the name of the archive that is meant by a word or a path."""
+    """Return the store and the name of the archive that is meant by a word, a path or a URL."""
     from zenctl.backup.catalogue import LATEST, find
-    from zenctl.cli.session import file_store
 
-    if wanted != LATEST and (found := file_store(wanted)) is not None:
+    if wanted != LATEST and (found := session.archive_at(wanted)) is not None:
         return found
     whose = cluster or session.settings.cluster_name or (session.cluster.uid() if wanted == LATEST else "")
     return session.store, find(session.store, wanted, whose)
 
 
 def open_named(session: Session, wanted: str, cluster: str, identity: list[str] | None) -> Archive:
-    """Open the archive that is meant by a word or a path. Raises Damaged, Refused."""
+    """Open the archive that is meant by a word, a path or a URL. Raises Damaged, Refused."""
     from zenctl.archive.reader import open_archive
 
     store, name = locate(session, wanted, cluster)

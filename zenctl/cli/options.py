@@ -52,7 +52,11 @@ SHARED: tuple[inspect.Parameter, ...] = (
         _option("--request-timeout", metavar="TIME", help_text=f"Longest wait (default {DEFAULT_TIMEOUT})."),
     ),
     _shared("output", str, _option("-o", "--output", metavar="FORMAT", help_text="table, json, yaml or markdown.")),
-    _shared("store", str, _option("--store", metavar="DIR", help_text="Where backups are kept.")),
+    _shared(
+        "store",
+        str,
+        _option("--store", metavar="DIR|URL", help_text="Where backups are kept: a folder, s3://, az:// or gs://."),
+    ),
     _shared(
         "cluster_name",
         str,

@@ -27,13 +27,14 @@ from zenctl.errors import ExitCode, Refused, UsageError, ZenctlError
 if TYPE_CHECKING:
     from zenctl.blob.folder import FolderStore
     from zenctl.blob.lines import LineFile
+    from zenctl.blob.urls import StoreUrl
     from zenctl.kube.connect import ConnectOptions
     from zenctl.kube.discovery import Discovery
     from zenctl.kube.gateway import Gateway
     from zenctl.kube.http import Client
     from zenctl.kube.sandbox_paths import SandboxPaths
     from zenctl.kube.workers import Workers
-    from zenctl.ports import Progress
+    from zenctl.ports import BlobStore, Progress
     from zenctl.render import View
 
 
@@ -131,23 +132,43 @@ class Session:
     # -- the store -----------------------------------------------------------------------------------
 
     @cached_property
-    def store(self) -> FolderStore:
-        """The folder that backups are kept in."""
+    def store(self) -> BlobStore:
+        """The folder or the object store that backups are kept in."""
         from zenctl.blob.folder import FolderStore
+        from zenctl.blob.urls import is_url, parse_store_url
 
+        if is_url(self.settings.store):
+            return self._object_store(parse_store_url(self.settings.store))
         return FolderStore(self._store_path())
+
+    def archive_at(self, place: str) -> tuple[BlobStore, str] | None:
+        """Return the store around an archive and its name there; None where a text is neither URL nor file."""
+        from zenctl.blob.urls import is_url, parse_blob_url, parse_store_url
+
+        if is_url(place):
+            url, name = parse_blob_url(place)
+            if is_url(self.settings.store):
+                url = url.completed_by(parse_store_url(self.settings.store))
+            return self._object_store(url), name
+        return file_store(place)
+
+    def _object_store(self, url: StoreUrl) -> BlobStore:
+        from zenctl.blob.clouds import connect
+        from zenctl.blob.object import ObjectStore
+
+        timeout_seconds = duration("--request-timeout", self.settings.request_timeout).total_seconds()
+        return ObjectStore(url, connect(url, self.settings.environ, timeout_seconds=timeout_seconds))
 
     def _store_path(self) -> Path:
         chosen = self.settings.store
-        if "://" in chosen:
-            raise UsageError(f"no store of the kind {chosen.partition('://')[0]}://", hint="give a folder to --store")
         if chosen:
             path = Path(chosen).expanduser()
             _refuse_container_layer(path, self.settings.environ)
             return path
         if self.settings.environ.get("KUBERNETES_SERVICE_HOST"):
             raise UsageError(
-                "inside a pod there is no default place for backups", hint="give --store DIR or set ZENCTL_STORE"
+                "inside a pod there is no default place for backups",
+                hint="give --store DIR, s3://, az:// or gs://, or set ZENCTL_STORE",
             )
         return default_store(self.settings.environ)
 
