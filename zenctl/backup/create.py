@@ -150,7 +150,7 @@ def _write_collection(
     writer: ArchiveWriter, ports: BackupPorts, resource: ResourceType, query: ListQuery
 ) -> tuple[ResourceType, Denied] | None:
     """Write one collection; return why not, where it may not be read."""
-    pages = ports.reader.pages(resource, KeyFields, query)
+    pages = ports.reader.pages(resource, KeyFields, query, whole=True)
     try:
         first = next(pages, None)
     except Denied as denied:
@@ -176,7 +176,7 @@ def _write_pages(writer: ArchiveWriter, progress: Progress, pages: Iterator[Page
             if not writer.restart():
                 raise RuntimeError("this store cannot take back what was written; read without restarts")
         mixed = mixed or page.mixed
-        if page.resource_version not in versions:
+        if page.resource_version not in ("", *versions):
             versions.append(page.resource_version)
         writer.add([item for item in page.objects if item.key.name not in MADE_BY_THE_CLUSTER])
         progress.advance(len(page.objects))
