@@ -73,6 +73,8 @@ class Made(NamedTuple):
 
     objects: int
     size_bytes: int
+    verified: bool = False
+    """Whether it was read back at once, and found sound."""
 
 
 def of_backup(ended: datetime, seconds: float, code: ExitCode, made: Made | None) -> Values:
@@ -89,6 +91,7 @@ def of_backup(ended: datetime, seconds: float, code: ExitCode, made: Made | None
         BACKUP_LAST_SUCCESS: ended.timestamp(),
         BACKUP_OBJECTS: float(made.objects),
         BACKUP_BYTES: float(made.size_bytes),
+        **(of_verification(ended) if made.verified else {}),
     }
 
 
