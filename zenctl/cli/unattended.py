@@ -88,12 +88,12 @@ class BackupRun:
         Where the cluster does not let us, that is said, and nothing is asked. Raises Refused where another run
         has it.
         """
-        lease = self._session.lease(name, what)
+        # Known before it is taken: whoever is interrupted in between gives it back all the same.
+        self._lease = lease = self._session.lease(name, what)
         missing = lease.acquire()
         if missing:
             self._session.note(f"working without a lease, so another {what} may run meanwhile: {missing}")
             return _nothing
-        self._lease = lease
         return lease.check
 
     def ended(self, code: ExitCode, message: str) -> None:
