@@ -154,7 +154,7 @@ class Session:
         from zenctl.core.objects import ObjectKey
         from zenctl.unattended.lease import HeldLease, LeasePorts
 
-        ports = LeasePorts(self.cluster, self.brief_cluster, self.cluster, self.clock)
+        ports = LeasePorts(self.cluster, self.brief_cluster, self.cluster, self.clock, self.note)
         holder = f"{os.uname().nodename}_{self.run_id}"
         return HeldLease(ports, ObjectKey(self.settings.system_namespace, name), holder, what)
 

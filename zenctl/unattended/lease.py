@@ -1,8 +1,8 @@
 """A Lease that keeps two runs from overlapping: taken, renewed in the background, given back.
 
 Its times are the API server's own, by its Date header, for all who take part: no machine's clock has to be right.
-Between two looks at that clock only durations are measured here. A Lease whose times cannot be judged so (they are
-unreadable, or in the future) is watched for as long as it lasts: a holder who lives would renew it.
+Between two looks at that clock only durations are measured here. One that is held is watched until its holder has
+proved to live, by renewing it, or it has run out: a run that was killed costs the next one a minute, not the night.
 
 Losing it is noticed here and acted upon by whoever works under it: ``check`` raises, and nothing is interrupted.
 """
@@ -10,8 +10,8 @@ Losing it is noticed here and acted upon by whoever works under it: ``check`` ra
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from threading import Event, Lock, Thread
 from typing import Any, NamedTuple, Protocol
 
@@ -19,7 +19,7 @@ import msgspec
 
 from zenctl.core.durations import humanise
 from zenctl.core.instants import read_instant
-from zenctl.core.objects import LEASE, KeyFields, Metadata, ObjectKey, RawObject
+from zenctl.core.objects import LEASE, Metadata, ObjectKey, RawObject
 from zenctl.core.text import printable
 from zenctl.errors import Conflict, Denied, NotFound, Refused, Unreachable, ZenctlError
 from zenctl.ports import Clock, ClusterInfo, ObjectReader, ObjectWriter
@@ -30,8 +30,8 @@ DURATION_SECONDS = 60.0
 """How long a holder who is gone keeps others out, but for the margin."""
 MARGIN_SECONDS = 15.0
 """How much later than its end a Lease is taken over: Date has whole seconds, and API servers differ a little."""
+_LOOK_EVERY_SECONDS = 2.0
 _LONGEST_WATCH_SECONDS = 300.0
-_LOOKS = 6
 _ATTEMPTS = 3
 _FAREWELL_SECONDS = 5.0
 
@@ -49,6 +49,8 @@ class LeasePorts(NamedTuple):
     """For renewing and giving back, which must not take long."""
     info: ClusterInfo
     clock: Clock
+    say: Callable[[str], None]
+    """Tells a person why it takes so long."""
 
 
 class LeaseSpec(msgspec.Struct, frozen=True, rename="camel"):
@@ -68,25 +70,17 @@ class LeaseFields(msgspec.Struct, frozen=True):
     spec: LeaseSpec = LeaseSpec()
 
 
-class State(Enum):
-    """What a Lease means for somebody who wants it."""
+def free_in_seconds(spec: LeaseSpec, now: datetime) -> float:
+    """Return how long a Lease must stay untouched from now on to be free; 0 is free now.
 
-    FREE = auto()
-    HELD = auto()
-    DOUBTFUL = auto()
-
-
-def judge(spec: LeaseSpec, now: datetime) -> State:
-    """Say what a Lease means at an instant of the API server's clock."""
+    Where its times are unreadable or in the future it has to stay so for as long as it lasts.
+    """
     if not spec.holder_identity:
-        return State.FREE
+        return 0.0
+    lasts_seconds = (spec.lease_duration_seconds or DURATION_SECONDS) + MARGIN_SECONDS
     renewed = read_instant(spec.renew_time).instant
-    if renewed is None or not spec.lease_duration_seconds:
-        return State.DOUBTFUL
-    age_seconds = (now - renewed).total_seconds()
-    if age_seconds < -MARGIN_SECONDS:
-        return State.DOUBTFUL
-    return State.FREE if age_seconds >= spec.lease_duration_seconds + MARGIN_SECONDS else State.HELD
+    age_seconds = (now - renewed).total_seconds() if renewed else 0.0
+    return min(max(0.0, lasts_seconds - max(0.0, age_seconds)), _LONGEST_WATCH_SECONDS)
 
 
 class HeldLease:
@@ -99,6 +93,7 @@ class HeldLease:
         self, ports: LeasePorts, key: ObjectKey, holder: str, what: str, *, seconds: float = DURATION_SECONDS
     ) -> None:
         self._ports, self._key, self._holder, self._what, self._seconds = ports, key, holder, what, seconds
+        self._say = ports.say
         self._writing = Lock()
         self._ended = Event()
         self._thread: Thread | None = None
@@ -113,8 +108,7 @@ class HeldLease:
 
         Raises Refused where another run holds it, and the cluster's errors.
         """
-        began = self._ports.clock.monotonic()
-        self._clocks = self._ports.info.now(), began
+        self._clocks = self._ports.info.now(), self._ports.clock.monotonic()
         for _ in range(_ATTEMPTS):
             try:
                 self._take()
@@ -122,7 +116,6 @@ class HeldLease:
                 continue
             except (Denied, NotFound) as error:
                 return error.message
-            self._renewed_at = began
             self._thread = Thread(target=self._keep_renewing, name="lease", daemon=True)
             self._thread.start()
             return ""
@@ -142,7 +135,6 @@ class HeldLease:
 
     def renew(self) -> None:
         """Renew it once. Troubles are noted, for they may pass before it has run out."""
-        began = self._ports.clock.monotonic()
         with self._writing:
             try:
                 self._write_renewal()
@@ -152,7 +144,7 @@ class HeldLease:
                 self._trouble = error.message
                 _LOG.debug("lease %s was not renewed: %s", self._key, error.message)
             else:
-                self._renewed_at, self._trouble = began, ""
+                self._trouble = ""
 
     def release(self) -> None:
         """Give it back, so that the next run need not wait; harmless where it is lost.
@@ -215,30 +207,30 @@ class HeldLease:
         spec = found.fields.spec
         if spec.holder_identity == self._holder:  # our own answer was lost
             return
-        state = judge(spec, self._now())
-        if state is State.FREE or (state is State.DOUBTFUL and self._stays(found)):
-            return
-        since, renewed = (read_instant(value).instant for value in (spec.acquire_time, spec.renew_time))
-        facts = [f"held by {printable(spec.holder_identity or '')}"]
-        facts += [f"since {since:%Y-%m-%d %H:%M:%S}Z"] if since else []
-        facts += [f"last renewed {renewed:%H:%M:%S}Z"] if renewed else []
-        raise Refused(
-            f"another {self._what} is running: lease {self._key} is {', '.join(facts)}",
-            hint="wait for it; a run that was killed frees its lease "
-            f"{(spec.lease_duration_seconds or 0) + MARGIN_SECONDS:.0f} seconds after the last renewal",
-        )
+        watched_seconds = free_in_seconds(spec, self._now())
+        if watched_seconds:
+            facts = _facts(spec)
+            self._say(f"lease {self._key} is {facts}; seeing whether its holder lives")
+            if not self._falls_free(found, watched_seconds):
+                raise Refused(
+                    f"another {self._what} is running: lease {self._key} is {facts}",
+                    hint="wait until it has ended, or work beside it with --no-lock",
+                )
 
-    def _stays(self, found: RawObject[LeaseFields]) -> bool:
-        """Watch a Lease for as long as it lasts; say whether nobody touched it."""
-        lasts = float(found.fields.spec.lease_duration_seconds or self._seconds)
-        for _ in range(_LOOKS):
-            self._ports.clock.sleep(min(lasts, _LONGEST_WATCH_SECONDS) / _LOOKS)
-            seen = self._ports.cluster.get(LEASE, self._key, KeyFields).fields.metadata.resource_version
-            if seen != found.fields.metadata.resource_version:
-                return False
+    def _falls_free(self, found: RawObject[LeaseFields], seconds: float) -> bool:
+        """Watch a Lease until it is given back or has run out; say no where somebody renewed or took it."""
+        until = self._ports.clock.monotonic() + seconds
+        while (left := until - self._ports.clock.monotonic()) > 0:
+            self._ports.clock.sleep(min(_LOOK_EVERY_SECONDS, left))
+            now = self._ports.cluster.get(LEASE, self._key, LeaseFields).fields
+            if now.metadata.resource_version != found.fields.metadata.resource_version:
+                if now.spec.holder_identity:
+                    return False
+                raise Conflict("it was given back", status=409)  # begin again with what is there now
         return True
 
     def _write(self, cluster: ObjectWriter, changes: dict[str, Any]) -> None:
+        began = self._ports.clock.monotonic()
         spec = {**self._document.get("spec", {}), **changes, "renewTime": micro_time(self._now())}
         body = msgspec.json.encode({**self._document, "spec": spec})
         written = (
@@ -246,13 +238,21 @@ class HeldLease:
             if "resourceVersion" in self._document["metadata"]
             else cluster.create(LEASE, self._key.namespace, body)
         )
-        self._document = msgspec.json.decode(written.body)
+        self._document, self._renewed_at = msgspec.json.decode(written.body), began
 
     def _now(self) -> datetime:
         """Return the API server's time, reckoned on from the one look at it."""
         assert self._clocks is not None
         server, then = self._clocks
         return server + timedelta(seconds=self._ports.clock.monotonic() - then)
+
+
+def _facts(spec: LeaseSpec) -> str:
+    since, renewed = (read_instant(value).instant for value in (spec.acquire_time, spec.renew_time))
+    facts = [f"held by {printable(spec.holder_identity or '')}"]
+    facts += [f"since {since:%Y-%m-%d %H:%M:%S}Z"] if since else []
+    facts += [f"last renewed {renewed:%H:%M:%S}Z"] if renewed else []
+    return ", ".join(facts)
 
 
 def micro_time(instant: datetime) -> str:
