@@ -70,6 +70,13 @@ def test_one_that_is_given_back_while_somebody_waits_is_his(town):
     assert town.clock.monotonic() <= 12
 
 
+def test_one_that_is_deleted_while_somebody_waits_is_made_anew(town):
+    town.put(renewed=NOW)
+    town.meanwhile(10, lambda: town.cluster.remove(LEASE, KEY))
+    assert town.lease().acquire() == ""
+    assert (town.spec()["holderIdentity"], town.spec()["leaseTransitions"]) == ("pod-a_1", 0)
+
+
 @pytest.mark.parametrize("age_seconds", [0, 40, 74])
 def test_one_whose_holder_is_gone_is_taken_over_when_it_has_run_out_and_not_before(town, age_seconds):
     town.put(renewed=NOW - timedelta(seconds=age_seconds))

@@ -222,7 +222,10 @@ class HeldLease:
         until = self._ports.clock.monotonic() + seconds
         while (left := until - self._ports.clock.monotonic()) > 0:
             self._ports.clock.sleep(min(_LOOK_EVERY_SECONDS, left))
-            now = self._ports.cluster.get(LEASE, self._key, LeaseFields).fields
+            try:
+                now = self._ports.cluster.get(LEASE, self._key, LeaseFields).fields
+            except NotFound as gone:
+                raise Conflict("it was deleted", status=409) from gone
             if now.metadata.resource_version != found.fields.metadata.resource_version:
                 if now.spec.holder_identity:
                     return False
