@@ -160,6 +160,7 @@ class FakeCluster:
         query: ListQuery = ALL,
         *,
         restarts: int = 2,
+        whole: bool = False,
     ) -> Iterator[Page[Fields]]:
         """List a snapshot. A hook that raises Expired makes it restart or, with a continue_token, mix."""
         snapshot: list[Json] | None = None

@@ -107,6 +107,9 @@ VIOLATIONS = {
         "zenctl.cli.planted", "import zenctl.kube.planted", "kube-importers"
     ),
     "a command file opens a store": Planted("zenctl.cli.planted", "import zenctl.blob.planted", "blob-importers"),
+    "a slice pushes metrics by itself": Planted(
+        "zenctl.unattended.planted", "import zenctl.prom.planted", "prom-importers"
+    ),
     "kubernetes outside kube": Planted("zenctl.cli.planted", "import kubernetes.client", "client-libraries"),
     "urllib3 in the archive": Planted("zenctl.archive.planted", "import urllib3", "client-libraries"),
     "an object store's client in a slice": Planted("zenctl.backup.planted", "import obstore", "client-libraries"),

@@ -59,8 +59,12 @@ class ObjectReader(Protocol):
         query: ListQuery = ALL,
         *,
         restarts: int = 2,
+        whole: bool = False,
     ) -> Iterator[Page[Fields]]:
         """LIST in pages of bounded size; order is the server's key order.
+
+        With ``whole`` the caller reads to the end, whatever comes; then the server may send everything as one
+        stream, which is lighter on it, and the last page alone knows the resourceVersion.
 
         When the snapshot expires, up to ``restarts`` times it begins again (see Page.restarted), then it
         goes on mixed (see Page.mixed). Raises Expired where the server offers no way to go on.

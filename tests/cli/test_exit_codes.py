@@ -136,6 +136,7 @@ def test_a_proxys_page_is_5_and_is_not_quoted(world):
 
 def test_a_restore_that_may_not_write_is_6_before_it_writes(world):
     assert run(*world.at("backup")).code == 0
+    world.server.requests.clear()
     world.events = []
     world.special[REVIEWS] = Answer(201, b'{"status": {"allowed": false}}')
     ran = run(*world.at("restore", "latest"), "--yes")
@@ -214,6 +215,7 @@ def test_verify_tells_damage_in_a_report_at_every_level(world, level):
 
 def test_a_bit_that_flipped_is_found_before_the_first_write(world):
     archive = an_archive(world)
+    world.server.requests.clear()
     data = bytearray(archive.read_bytes())
     data[512 + 40] ^= 1  # in the first member
     archive.write_bytes(bytes(data))

@@ -89,7 +89,7 @@ def test_a_plan_is_kept_and_done(backup, tmp_path):
     assert stat.S_IMODE(plan.stat().st_mode) == 0o600
     lines = [json.loads(line) for line in plan.read_text().splitlines()]
     assert [line.get("action") for line in lines[1:-1]] == ["create"] * 3 + ["skip"]
-    assert not [asked for asked in backup.server.asked() if asked.startswith(("POST " + EVENTS, "PUT"))]
+    assert not [asked for asked in backup.server.asked() if asked.startswith(("POST " + EVENTS, "PUT " + EVENTS))]
 
     backup.special["POST " + EVENTS.replace("zenevents", "namespaces/team-a/zenevents")] = Answer(
         201, b'{"metadata": {"name": "o", "namespace": "team-a", "uid": "u", "resourceVersion": "9"}}'

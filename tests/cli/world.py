@@ -19,6 +19,7 @@ EVENTS = f"/apis/{GROUP}/v1alpha1/zenevents"
 CONFIG_MAPS = "/api/v1/namespaces/zen-system/configmaps"
 SECRETS = "/api/v1/namespaces/zen-system/secrets"
 CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{OBSERVATIONS.full_name}"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/zen-system/leases"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 _RESOURCES = [
@@ -42,6 +43,7 @@ class World:
         self.kubeconfig = folder / "kubeconfig"
         self.groups: list[Any] = _GROUPS
         self.events = [_served(observation(f"o-{n}", timestamp=OLD), n) for n in range(3)]
+        self.lease: dict[str, Any] | None = None
         self.special: dict[str, Answer | Callable[[Request], Answer]] = {}
         server.otherwise = self._answer
         self.write_kubeconfig(server.url)
@@ -73,6 +75,9 @@ class World:
             return special if isinstance(special, Answer) else special(request)
         if request.header("Authorization") != "Bearer good":
             return failure(401, "Unauthorized", "Unauthorized")
+        if request.path.startswith(LEASES) and request.method in ("POST", "PUT"):
+            self.lease = json.loads(request.body)
+            self.lease["metadata"]["resourceVersion"] = str(len(self.server.requests))
         if request.method == "DELETE":
             return answer({"kind": "Status", "status": "Success"})
         found = self._documents().get(request.path)
@@ -83,7 +88,8 @@ class World:
             f"{EVENTS.replace('zenevents', 'namespaces/team-a/zenevents')}/{e['metadata']['name']}": e
             for e in self.events
         }
-        return named | {
+        leases = {LEASES: self.lease, f"{LEASES}/zenctl-backup": self.lease} if self.lease else {}
+        return named | leases | {
             "/version": {"gitVersion": "v1.32.4"},
             "/apis": {"kind": "APIGroupList", "groups": self.groups},
             f"/apis/{GROUP}/v1alpha1": {"kind": "APIResourceList", "resources": _RESOURCES},

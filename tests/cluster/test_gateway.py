@@ -170,6 +170,32 @@ def test_paging_restarting_and_mixing(many, gateway, observations, control_plane
     _mixes(gateway, observations, query, control_plane)
 
 
+def test_a_whole_list_is_one_stream_or_else_pages(many, client, gateway, observations):
+    """A server without streams says so, and is asked once."""
+    streams = _has_streams(gateway.server_version())
+    for expected in (1, 1) if streams else (1 + 3, 3):
+        before = client.requests
+        pages = list(gateway.pages(observations, KeyFields, ListQuery(many.namespace), whole=True))
+        names = [item.key.name for page in pages for item in page.objects]
+        assert names == sorted(names)
+        assert len(set(names)) == OBJECTS
+        assert not any(page.restarted or page.mixed for page in pages)
+        assert client.requests - before == expected
+
+
+def _has_streams(version: str) -> bool:
+    """Say whether a release has the feature gate WatchList on by default; in 1.33 it was off again."""
+    minor = int(version.split(".")[1])
+    return minor == 32 or minor >= 34
+
+
+def test_who_may_list_and_not_watch_reads_in_pages(gateway, restricted_kubeconfig, connect, namespace):
+    client = connect(restricted_kubeconfig(LIST_CONFIG_MAPS))
+    (page,) = Gateway(client).pages(CONFIG_MAP, KeyFields, ListQuery(namespace), whole=True)
+    assert not page.restarted
+    assert client.requests == 2
+
+
 def _restarts(gateway: Gateway, resource: ResourceType, query: ListQuery, control_plane: ControlPlane) -> None:
     listing = gateway.pages(resource, KeyFields, query)
     next(listing)

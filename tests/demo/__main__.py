@@ -127,10 +127,11 @@ def _begin(on: Stage) -> None:
         "kubectl works with it as with any other."
     )
     on.run("zenctl", "sandbox", "up", "--detach")
-    on.say("The kind of resource that Zen Watcher writes its findings to.")
+    on.say("The kind of resource that Zen Watcher writes its findings to, and the namespace where it is installed.")
     crd = on.run("zenctl", "manifests", "crd", lines=3)
-    (on.folder / "crd.yaml").write_text(crd)
-    on.run("zenctl", "sandbox", "load", "crd.yaml")
+    namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: zen-system}}\n"
+    (on.folder / "setup.yaml").write_text(f"{crd}\n---\n{namespace}")
+    on.run("zenctl", "sandbox", "load", "setup.yaml")
     on.say(
         f"{COUNT} Observations, made by the watcher's own parsers from real reports of Trivy and Kyverno. Some have "
         "been triaged, some carry the awkward times that real tools write."

@@ -40,6 +40,20 @@ WHILE_READING = [
     ("404:verb=list,resource=zenevents", ExitCode.REFUSED),
     ("skew:seconds=3600", FINE),
 ]
+NO_STREAMS = "422:verb=watch"
+"""What a server says that sends no whole collection as a stream."""
+WHILE_STREAMING = [
+    NO_STREAMS,
+    "403:verb=watch",
+    "410:verb=watch",
+    "429:verb=watch,retry-after=0",
+    "500:verb=watch,times=1",
+    "503:verb=watch",
+    "reset:verb=watch,times=1",
+    "reset:verb=watch,resource=zenevents,after-bytes=5000",
+    "reset:verb=watch,resource=zenevents,after-bytes=1500000",
+    "reset:verb=watch,resource=configmaps,after-bytes=100",
+]
 
 
 @pytest.fixture
@@ -52,10 +66,10 @@ def source(tmp_path) -> Iterator[Place]:
 @pytest.mark.parametrize(("fault", "code"), WHILE_READING, ids=lambda value: str(value))
 def test_a_backup_is_whole_or_not_there(source, fault, code):
     before = sound_archives(source.store)
-    source.server.faults.add(parse_fault(fault))
+    source.server.faults.add(parse_fault(NO_STREAMS), parse_fault(fault))
     ran = run(*source.at("backup"))
     assert ran.code == code, ran.stderr
-    assert any(times for _, times in source.server.faults.struck()), "the fault did not strike"
+    assert source.server.faults.struck()[-1][1], "the fault did not strike"
     after = sound_archives(source.store)
     assert set(before) <= set(after)
     assert len(after) == len(before) + (code is FINE)
@@ -64,8 +78,20 @@ def test_a_backup_is_whole_or_not_there(source, fault, code):
     source.do("backup")
 
 
+@pytest.mark.parametrize("fault", WHILE_STREAMING)
+def test_a_stream_that_fails_is_read_in_pages(source, fault):
+    before = sound_archives(source.store)
+    source.server.faults.add(parse_fault(fault))
+    ran = run(*source.at("backup"), "-o", "json")
+    assert ran.code == FINE, ran.stderr
+    assert all(times for _, times in source.server.faults.struck()), "the fault did not strike"
+    rows = {row["resource"]: row for row in json.loads(ran.stdout)["data"]["collections"]}
+    assert rows["zenevents.zen.kube-zen.io"]["objects"] == COUNT
+    assert len(sound_archives(source.store)) == len(before) + 1
+
+
 def test_a_kind_that_may_not_be_read_makes_the_backup_incomplete_and_is_named(source):
-    source.server.faults.add(parse_fault("403:verb=list,resource=configmaps"))
+    source.server.faults.add(parse_fault(NO_STREAMS), parse_fault("403:verb=list,resource=configmaps"))
     ran = run(*source.at("backup"), "-o", "json")
     assert ran.code == DENIED
     made = json.loads(ran.stdout)["data"]

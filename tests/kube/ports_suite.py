@@ -56,6 +56,11 @@ class Place:
         pages = self.cluster.pages(self.resource, KeyFields, ListQuery(self.namespace, **query))
         return [item.key.name for page in pages for item in page.objects]
 
+    def whole_names(self, **query: str) -> list[str]:
+        """List the names here, all of them in the way that suits the server best."""
+        pages = self.cluster.pages(self.resource, KeyFields, ListQuery(self.namespace, **query), whole=True)
+        return [item.key.name for page in pages for item in page.objects]
+
     def version(self) -> str:
         """Return the resourceVersion of a list made now."""
         pages = list(self.cluster.pages(self.resource, KeyFields, ListQuery(self.namespace)))
@@ -227,10 +232,36 @@ def lists_are_in_key_order_and_selected(place: Place) -> None:
             place.names(**query)
 
 
+def a_whole_list_is_the_list(place: Place) -> None:
+    for name, severity in (("b", "low"), ("a", "high"), ("a.b", "low"), ("a-b", "none")):
+        place.create(name, labels={"severity": severity})
+    assert place.whole_names() == ["a", "a-b", "a.b", "b"]
+    assert place.whole_names(label_selector="severity=low") == ["a.b", "b"]
+    assert place.whole_names(field_selector="metadata.name!=a") == ["a-b", "a.b", "b"]
+    with pytest.raises(Invalid):
+        place.whole_names(label_selector="a=(b")
+
+
+def a_whole_list_is_a_snapshot_that_a_watch_goes_on_behind(place: Place) -> None:
+    place.create("a")
+    pages = list(place.cluster.pages(place.resource, KeyFields, ListQuery(place.namespace), whole=True))
+    assert not any(page.restarted or page.mixed for page in pages)
+    _set_status(place, "a", "Resolved")
+    assert [event.type for event in place.events(pages[-1].resource_version, 1)] == ["MODIFIED"]
+
+
+def objects_of_a_whole_list_are_as_they_are_stored(place: Place) -> None:
+    place.create("a")
+    (page,) = place.cluster.pages(place.resource, KeyFields, ListQuery(place.namespace), whole=True)
+    (item,) = page.objects
+    assert (item.key, json.loads(bytes(item.body))) == (place.key("a"), place.document("a"))
+
+
 def an_empty_list_is_one_empty_page(place: Place) -> None:
-    (page,) = place.cluster.pages(place.resource, KeyFields, ListQuery(place.namespace))
-    assert (list(page.objects), page.remaining, page.restarted, page.mixed) == ([], None, False, False)
-    assert int(page.resource_version) >= 0
+    for whole in (False, True):
+        (page,) = place.cluster.pages(place.resource, KeyFields, ListQuery(place.namespace), whole=whole)
+        assert (list(page.objects), page.remaining, page.restarted, page.mixed) == ([], None, False, False)
+        assert int(page.resource_version) >= 0
 
 
 def a_watch_tells_what_happened_since(place: Place) -> None:
@@ -284,6 +315,9 @@ CHECKS: tuple[Callable[[Place], None], ...] = (
     delete_demands_uid_and_version,
     finalizers_hold_a_deletion_up,
     lists_are_in_key_order_and_selected,
+    a_whole_list_is_the_list,
+    a_whole_list_is_a_snapshot_that_a_watch_goes_on_behind,
+    objects_of_a_whole_list_are_as_they_are_stored,
     an_empty_list_is_one_empty_page,
     a_watch_tells_what_happened_since,
     an_administrator_may_do_everything,

@@ -17,7 +17,7 @@ from tests.kube.world import EVENTS
 from zenctl.core.objects import KeyFields
 from zenctl.errors import ApiFailure, Denied, Expired, NotFound, Unreachable
 from zenctl.kube.gateway import Gateway
-from zenctl.kube.watch import Watching, _lines
+from zenctl.kube.watch import Watching, lines
 from zenctl.ports import ALL, ListQuery, WatchEvent
 
 RESET = Answer(reset=True)
@@ -189,5 +189,5 @@ def test_a_consumer_that_stops_frees_the_connection(gateway, server):
 @given(st.lists(st.binary(max_size=6) | st.sampled_from([b"\n", b"a\nb", b"\n\n"]), max_size=30))
 def test_lines_do_not_depend_on_the_chunks(chunks):
     whole = b"".join(chunks)
-    *lines, _ = whole.split(b"\n")
-    assert list(_lines(iter(chunks))) == [line for line in lines if line.strip()]
+    *whole_lines, _ = whole.split(b"\n")
+    assert list(lines(iter(chunks))) == [line for line in whole_lines if line.strip()]

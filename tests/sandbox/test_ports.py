@@ -14,13 +14,16 @@ from tests.kube.ports_suite import CHECKS, Place, named
 from tests.sandbox.world import in_process, over_http, with_observations
 from zenctl.core.objects import KeyFields
 from zenctl.errors import ApiFailure, Expired, NotFound, Throttled, Unreachable
+from zenctl.kube import streaming
 from zenctl.kube.discovery import Discovery
 from zenctl.kube.gateway import Gateway
 from zenctl.kube.http import Client
 from zenctl.ports import ListQuery
+from zenctl.sandbox.apiserver import watch
 from zenctl.sandbox.apiserver.faults import parse_fault
 from zenctl.sandbox.apiserver.server import ApiServer
 
+_EVENT = watch._event
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}
 
 
@@ -96,6 +99,41 @@ def test_a_list_goes_on_when_its_snapshot_expires(server, place):
     pages = list(place.cluster.pages(place.resource, KeyFields, ListQuery("here"), restarts=0))
     assert pages[-1].mixed
     assert [item.key.name for page in pages for item in page.objects] == names
+
+
+def test_a_whole_list_is_one_request(client, place):
+    names = _fill(place, 1_200)
+    before = client.requests
+    pages = list(place.cluster.pages(place.resource, KeyFields, ListQuery("here"), whole=True))
+    assert [item.key.name for page in pages for item in page.objects] == names
+    assert [len(page.objects) for page in pages] == [500, 500, 200]
+    assert client.requests - before == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "restarted"),
+    [
+        ("410:verb=watch", False), ("429:verb=watch,retry-after=1", False), ("500:verb=watch", False),
+        ("403:verb=watch", False), ("reset:verb=watch", False), ("reset:verb=watch,after-bytes=90000", False),
+        ("reset:verb=watch,after-bytes=300000", True),
+    ],
+)  # fmt: skip
+def test_a_whole_list_needs_no_stream(server, client, place, fault, restarted):
+    names = _fill(place, 1_200)
+    server.faults.add(parse_fault(fault))
+    before = client.requests
+    pages = list(place.cluster.pages(place.resource, KeyFields, ListQuery("here"), whole=True))
+    begun = max((number for number, page in enumerate(pages) if page.restarted), default=0)
+    assert [item.key.name for page in pages[begun:] for item in page.objects] == names
+    assert any(page.restarted for page in pages) is restarted
+    assert client.requests - before == 1 + 3
+
+
+def test_a_stream_that_says_nothing_any_more_is_left(server, place, monkeypatch):
+    monkeypatch.setattr(streaming, "_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(watch, "_event", lambda kind, body: b"" if kind == b"BOOKMARK" else _EVENT(kind, body))
+    names = _fill(place, 3)
+    assert place.whole_names() == names
 
 
 def test_history_that_was_forgotten_is_expired(server, place):

@@ -80,7 +80,7 @@ class Collector:
 
         Raises NotFound where the cluster does not serve it, unless it ``may_be_absent``.
         """
-        pages = self.reader.pages(resource, sieve.fields, query, restarts=self._reading.restarts)
+        pages = self.reader.pages(resource, sieve.fields, query, restarts=self._reading.restarts, whole=True)
         try:
             first = next(pages, None)
         except Denied as denied:
@@ -112,7 +112,7 @@ class Collector:
                     self._progress.end()
                     raise MustBeginAgain(resource.full_name)
             mixed = mixed or page.mixed
-            if page.resource_version not in versions:
+            if page.resource_version not in ("", *versions):
                 versions.append(page.resource_version)
             self.writer.add([item for item in page.objects if sieve.keeps(item)])
             self._progress.advance(len(page.objects))

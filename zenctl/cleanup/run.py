@@ -63,7 +63,7 @@ def read_and_plan(ports: CleanupPorts, group: str, rule: Rule, query: ListQuery)
     ports.progress.begin("judging Observations", None)
     try:
         for resource in resources:
-            for page in ports.reader.pages(resource, ObservationFields, query):
+            for page in ports.reader.pages(resource, ObservationFields, query, whole=True):
                 if page.restarted:
                     planner.restart(resource)
                 for item in page.objects:

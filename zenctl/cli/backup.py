@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -11,20 +12,33 @@ from zenctl.cli.arguments import ApiGroupOption, NamespaceOption, choice, words
 from zenctl.cli.keys import EncryptToOption, IdentityOption, RecipientsFileOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session
+from zenctl.cli.unattended import (
+    BackupRun,
+    EventOption,
+    MetricsFileOption,
+    NoLockOption,
+    PushMetricsOption,
+    Told,
+    record,
+)
 from zenctl.core.observation import GROUP
 from zenctl.core.report import Report
 from zenctl.errors import ExitCode, Refused, UsageError
 
 if TYPE_CHECKING:
+    from zenctl.archive.age import Seal
     from zenctl.archive.reader import Archive
     from zenctl.archive.verify import Slice, Verification
-    from zenctl.backup.proof import Proof
-    from zenctl.ports import BlobStore
+    from zenctl.backup.create import BackupRequest, Created
+    from zenctl.backup.proof import NotVerified, Proof
+    from zenctl.ports import BlobStore, ObjectReader
+    from zenctl.unattended.guard import Guard
 
 app = new_group("backup", "Back up Observations; list, show and verify backups.")
 app.add_typer(backup_keep.app)
 
 _CREATE = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED)
+_LEASE = "zenctl-backup"
 _READ = (*_CREATE, ExitCode.DAMAGED)
 
 _LONGEST_SLICE = 12
@@ -62,6 +76,10 @@ def create(
         typer.Option("--verify", help="Read it back from the store and compare every byte.", show_default=False),
     ] = False,
     api_group: ApiGroupOption = GROUP,
+    no_lock: NoLockOption = False,
+    metrics_file: MetricsFileOption = "",
+    push_metrics: PushMetricsOption = "",
+    event: EventOption = None,
 ) -> Report:
     """Back up Observations, or list, show and verify backups.
 
@@ -75,38 +93,77 @@ def create(
     With a recipient everything but a summary is encrypted with age, and only its key can read it again.
     Helm data holds secrets in clear, so an archive that is not encrypted goes without, and says so, unless
     --plaintext is given; --require helm makes that exit code 4 and no archive at all.
+
+    A Lease in the system namespace keeps two backups from running at once: the second one exits with 4.
     """
+    from zenctl.archive.format import BACKUP
+    from zenctl.backup.report import created_report
+    from zenctl.unattended.metrics import Made
+
+    with BackupRun(session, Told(metrics_file, push_metrics, event), BACKUP) as run:
+        # Before anything is asked of the cluster: these may be wrong by themselves.
+        store, seal = session.store, keys.seal(session.settings.environ, encrypt_to, recipients_file)
+        wanted = _Wanted(namespace or None, include_secrets, plaintext, require)
+        request = _request(session, wanted, api_group, seal)
+        guard = None if no_lock else run.lock(_LEASE, "backup")
+        created = _create(session, store, request, guard)
+        run.cluster = created.written.footer.cluster_name
+        verified = _verified(session, created.name) if verify_it else None
+        report = created_report(created, verified)
+        run.ended(report.verdict, "; ".join(omission.why for omission in created.denied))
+        if report.verdict is ExitCode.GOOD:
+            run.made = Made(created.written.footer.objects, created.written.size_bytes, verified=verify_it)
+        return report
+
+
+class _Wanted(NamedTuple):
+    """What should go into a backup, as the command line says it."""
+
+    namespace: str | None
+    include_secrets: bool
+    plaintext: bool
+    require: list[str] | None
+
+
+def _request(session: Session, wanted: _Wanted, api_group: str, seal: Seal | None) -> BackupRequest:
     import uuid
 
     from zenctl import __version__
     from zenctl.archive.format import BACKUP
-    from zenctl.backup.create import BackupPorts, BackupRequest, create_backup
+    from zenctl.backup.create import BackupRequest
     from zenctl.backup.parts import Part
-    from zenctl.backup.report import created_report
 
-    ports = BackupPorts(
-        discovery=session.discovery,
-        reader=session.cluster,
-        info=session.cluster,
-        store=session.store,
-        progress=session.progress,
-        clock=session.clock,
-    )
-    request = BackupRequest(
+    return BackupRequest(
         group=api_group,
-        namespace=namespace or None,
+        namespace=wanted.namespace,
         system_namespace=session.settings.system_namespace,
         cluster_name=session.settings.cluster_name,
         archive_id=str(uuid.uuid4()),
         tool_version=__version__,
         set_name=BACKUP,
-        seal=keys.seal(session.settings.environ, encrypt_to, recipients_file),
-        include_secrets=include_secrets,
-        plaintext=plaintext,
-        required=frozenset(choice("--require", Part, word) for word in words(require)),
+        seal=seal,
+        include_secrets=wanted.include_secrets,
+        plaintext=wanted.plaintext,
+        required=frozenset(choice("--require", Part, word) for word in words(wanted.require)),
     )
-    created = create_backup(ports, request)
-    return created_report(created, _verified(session, created.name) if verify_it else None)
+
+
+def _create(session: Session, store: BlobStore, request: BackupRequest, guard: Guard | None) -> Created:
+    from zenctl.backup.create import BackupPorts, create_backup
+    from zenctl.unattended.guard import GuardedReader, GuardedStore
+
+    reader: ObjectReader = session.cluster
+    if guard is not None:
+        reader, store = GuardedReader(reader, guard), GuardedStore(store, guard)
+    ports = BackupPorts(
+        discovery=session.discovery,
+        reader=reader,
+        info=session.cluster,
+        store=store,
+        progress=session.progress,
+        clock=session.clock,
+    )
+    return create_backup(ports, request)
 
 
 def _verified(session: Session, name: str) -> Verification:
@@ -191,13 +248,16 @@ def verify(
     ] = "",
     identity: IdentityOption = None,
     cluster: ClusterOption = "",
+    metrics_file: MetricsFileOption = "",
+    push_metrics: PushMetricsOption = "",
 ) -> Report:
     """Prove that an archive is what was written.
 
     Level 1 reads headers only, level 2 compares every byte with its checksum, level 3 also parses every
     object and holds it against its own CRD. Levels 1 and 2 need no key for encrypted archives. Of a large
     store each night can verify a share: --slice 1/7 on Monday to 7/7 on Sunday compare every byte of every
-    archive once a week. Exit code 8 means damaged.
+    archive once a week. Exit code 8 means damaged. Metrics tell when a whole archive was last found sound,
+    from level 2 on.
     """
     from zenctl.archive import verify as verification
     from zenctl.backup.check import object_check
@@ -211,14 +271,36 @@ def verify(
         object_check,
         _slice(part) if part else None,
     )
+    told = Told(metrics_file, push_metrics)
     if every or (part and not archive):
         session.progress.begin("verifying the store", None, "members")
-        return store_report(list(verify_store(session.store, how, _proof(session), session.progress.advance)))
+        results = list(verify_store(session.store, how, _proof(session), session.progress.advance))
+        _tell(session, session.store, results, told)
+        return store_report(results)
     store, name = locate(session, archive or "latest", cluster)
     session.progress.begin(f"verifying {name}", None, "members")
     result = verification.verify(store, name, how, advance=session.progress.advance)
     note_verification(store, result, _proof(session))
+    _tell(session, store, [result], told)
     return verified_report(result)
+
+
+def _tell(session: Session, store: BlobStore, results: Sequence[Verification | NotVerified], told: Told) -> None:
+    """Write metrics for each cluster and set of which a whole archive was found sound."""
+    from zenctl.archive.reader import read_footer
+    from zenctl.archive.verify import Level, Verification
+    from zenctl.unattended.metrics import Labels, of_verification
+
+    if not (told.metrics_file or told.push_metrics):
+        return
+    sound = [
+        result.archive
+        for result in results
+        if isinstance(result, Verification) and result.sound and result.level >= Level.BYTES and not result.slice
+    ]
+    footers = [read_footer(store, name, store.size(name)) for name in sound]
+    for labels in sorted({Labels(footer.cluster_name, footer.set_name) for footer in footers}):
+        record(session, told, labels, of_verification(session.clock.now()))
 
 
 def _proof(session: Session) -> Proof:

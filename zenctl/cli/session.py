@@ -28,14 +28,20 @@ if TYPE_CHECKING:
     from zenctl.blob.folder import FolderStore
     from zenctl.blob.lines import LineFile
     from zenctl.blob.urls import StoreUrl
-    from zenctl.kube.connect import ConnectOptions
+    from zenctl.kube.connect import Connection
     from zenctl.kube.discovery import Discovery
     from zenctl.kube.gateway import Gateway
     from zenctl.kube.http import Client
     from zenctl.kube.sandbox_paths import SandboxPaths
     from zenctl.kube.workers import Workers
     from zenctl.ports import BlobStore, Progress
+    from zenctl.prom.push import PushClient
     from zenctl.render import View
+    from zenctl.unattended.lease import HeldLease
+
+_USER_AGENT = f"zenctl/{__version__}"
+_BRIEF_SECONDS = 5.0
+_PUSH_SECONDS = 5.0
 
 
 class SystemClock:
@@ -103,31 +109,73 @@ class Session:
 
     @cached_property
     def _client(self) -> Client:
-        from zenctl.kube.connect import ConnectOptions
+        from zenctl.kube.http import Client
+
+        self._opened = Client(self._connection, timeout_seconds=self._timeout_seconds, user_agent=_USER_AGENT)
+        return self._opened
+
+    @cached_property
+    def brief_cluster(self) -> Gateway:
+        """The same cluster, for what must not take long: it is asked twice at most, and neither wait is long."""
+        from zenctl.kube.gateway import Gateway
+        from zenctl.kube.http import Client
+
+        timeout_seconds = min(_BRIEF_SECONDS, self._timeout_seconds)
+        return Gateway(
+            Client(
+                self._connection,
+                timeout_seconds=timeout_seconds,
+                user_agent=_USER_AGENT,
+                attempts=2,
+                sleep=lambda seconds: time.sleep(min(seconds, 1.0)),
+            )
+        )
+
+    @cached_property
+    def _connection(self) -> Connection:
+        from zenctl.kube.connect import Connection, ConnectOptions
 
         settings = self.settings
         options = ConnectOptions(settings.kubeconfig, settings.context, settings.as_user, settings.as_group)
-        self._opened = self._connect(options)
-        return self._opened
+        return Connection(options, settings.environ)
 
-    def _connect(self, options: ConnectOptions) -> Client:
-        from zenctl.kube.connect import Connection
-        from zenctl.kube.http import Client
+    @property
+    def _timeout_seconds(self) -> float:
+        return duration("--request-timeout", self.settings.request_timeout).total_seconds()
 
-        timeout_seconds = duration("--request-timeout", self.settings.request_timeout).total_seconds()
-        return Client(
-            Connection(options, self.settings.environ),
-            timeout_seconds=timeout_seconds,
-            user_agent=f"zenctl/{__version__}",
-        )
+    @cached_property
+    def run_id(self) -> str:
+        """What names this one run."""
+        import secrets
+
+        return secrets.token_hex(8)
+
+    def lease(self, name: str, what: str) -> HeldLease:
+        """Return a Lease of the system namespace, not yet taken; ``what`` is what runs under it."""
+        from zenctl.core.objects import ObjectKey
+        from zenctl.unattended.lease import HeldLease, LeasePorts
+
+        ports = LeasePorts(self.cluster, self.brief_cluster, self.cluster, self.clock, self.note)
+        holder = f"{os.uname().nodename}_{self.run_id}"
+        return HeldLease(ports, ObjectKey(self.settings.system_namespace, name), holder, what)
 
     def sandbox(self, kubeconfig: str) -> SandboxPaths:
         """Return the way to the own paths of the sandbox that a kubeconfig is of."""
-        from zenctl.kube.connect import ConnectOptions
+        from zenctl.kube.connect import Connection, ConnectOptions
+        from zenctl.kube.http import Client
         from zenctl.kube.sandbox_paths import SandboxPaths
 
-        self._opened = self._connect(ConnectOptions(kubeconfig))
+        connection = Connection(ConnectOptions(kubeconfig), self.settings.environ)
+        self._opened = Client(connection, timeout_seconds=self._timeout_seconds, user_agent=_USER_AGENT)
         return SandboxPaths(self._opened)
+
+    # -- whoever collects metrics ---------------------------------------------------------------------
+
+    def pushgateway(self, address: str) -> PushClient:
+        """Return the way to a Pushgateway. Raises UsageError for an address that is none."""
+        from zenctl.prom.push import PushClient
+
+        return PushClient(address, timeout_seconds=_PUSH_SECONDS)
 
     # -- the store -----------------------------------------------------------------------------------
 
@@ -328,32 +376,37 @@ def read_local(path: Path) -> bytes:
 
 
 class LocalFile:
-    """One file that is read and replaced whole. Raises Denied, Unreachable."""
+    """One file that is read and replaced whole; only its owner may read it, or whom ``mode`` says.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Raises Denied, Unreachable.
+    """
+
+    def __init__(self, path: Path, *, mode: int = 0o600) -> None:
+        self._path, self._mode = path, mode
 
     def read(self) -> bytes | None:
         """Return its content; None where there is no such file."""
         return read_local(self._path) if self._path.exists() else None
 
     def write(self, data: bytes) -> None:
-        """Replace its content, whole or not at all; only its owner may read it."""
-        with new_file(self._path) as append:
+        """Replace its content, whole or not at all."""
+        with new_file(self._path, mode=self._mode) as append:
             append(data)
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Callable[[bytes], None]]:
+def new_file(path: Path, *, mode: int = 0o600) -> Iterator[Callable[[bytes], None]]:
     """Yield a function that appends to a new file, which appears whole at the end and replaces what was there.
 
-    Only its owner may read it. Where the block raises, nothing appears. Raises Denied, Unreachable.
+    Only its owner may read it, or whom ``mode`` says. Where the block raises, nothing appears. Raises Denied,
+    Unreachable.
     """
     from zenctl.blob.folder import translated
 
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with translated("cannot write", str(path)):
         file = os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        os.fchmod(file.fileno(), mode)  # whatever the umask says
 
     def write(data: bytes) -> None:
         with translated("cannot write", str(path)):

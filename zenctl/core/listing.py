@@ -2,7 +2,8 @@
 
 A LIST in pages is a snapshot only while its continue token lives. When it expires, the reader begins
 again, a stated number of times; after that it goes on behind the last object at the server's present
-state, where the server offers that. Either is recorded, never hidden.
+state, where the server offers that. Either is recorded, never hidden. A stream that comes to its end is a
+snapshot; one that breaks off is begun again too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Consistency(StrEnum):
     SNAPSHOT = "snapshot"
     """Every object is as it was at one resourceVersion."""
     RESTARTED = "restarted"
-    """A snapshot too, but an earlier attempt expired and was thrown away."""
+    """A snapshot too, but an earlier attempt came to nothing and was thrown away."""
     MIXED = "mixed"
     """Later objects are newer than earlier ones; each is right by itself."""
 
@@ -30,6 +31,7 @@ class Page(NamedTuple, Generic[Fields]):
 
     objects: Sequence[RawObject[Fields]]
     resource_version: str
+    """That of the snapshot; "" on a page before the last one of a stream, which tells it at its end."""
     remaining: int | None
     """How many objects the server says are still to come; None where it does not say."""
     restarted: bool

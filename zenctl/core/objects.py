@@ -101,6 +101,9 @@ class KeyFields(msgspec.Struct, frozen=True, gc=False):
 
 CONFIG_MAP = ResourceType("", "v1", "ConfigMap", "configmaps", "configmap", ("cm",))
 NAMESPACE = ResourceType("", "v1", "Namespace", "namespaces", "namespace", ("ns",), namespaced=False)
+EVENT = ResourceType("", "v1", "Event", "events", "event", ("ev",))
+DEPLOYMENT = ResourceType("apps", "v1", "Deployment", "deployments", "deployment", ("deploy",))
+LEASE = ResourceType("coordination.k8s.io", "v1", "Lease", "leases", "lease")
 CUSTOM_RESOURCE_DEFINITION = ResourceType(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
     "customresourcedefinition", ("crd", "crds"), namespaced=False, status_subresource=True,

@@ -19,6 +19,7 @@ from zenctl.kube.errors import NOT_DECODED, not_kubernetes
 from zenctl.kube.http import Client, Response, parse_date
 from zenctl.kube.listing import Listing
 from zenctl.kube.paths import object_path, resource_path
+from zenctl.kube.streaming import Streams
 from zenctl.kube.watch import Watching
 from zenctl.ports import ALL, ListQuery, WatchEvent
 
@@ -51,6 +52,7 @@ class Gateway:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._streams = Streams(client)
 
     def pages(
         self,
@@ -59,8 +61,11 @@ class Gateway:
         query: ListQuery = ALL,
         *,
         restarts: int = 2,
+        whole: bool = False,
     ) -> Iterator[Page[Fields]]:
-        """LIST in pages of bounded size; see zenctl.kube.listing for an expired token."""
+        """LIST in pages of bounded size (see zenctl.kube.listing), a whole one as a stream where there are any."""
+        if whole:
+            return self._streams.pages(resource, fields, query, restarts)
         return Listing(self._client, resource, query, restarts).pages(fields)
 
     def watch(

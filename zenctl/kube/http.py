@@ -68,11 +68,13 @@ class Client:
         *,
         timeout_seconds: float,
         user_agent: str,
+        attempts: int = _ATTEMPTS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._connection = connection
         self._timeout_seconds = timeout_seconds
         self._user_agent = user_agent
+        self._attempts = attempts
         self.sleep = sleep
         self._answered = False
         self.pressure = Pressure()
@@ -190,7 +192,7 @@ class Client:
 
     def _wait_seconds(self, outcome: Response | ZenctlError, attempt: int) -> float | None:
         """Return how long to wait before the next attempt; None where there should be none."""
-        if attempt >= (_ATTEMPTS if self._answered else _FIRST_CONTACT_ATTEMPTS):
+        if attempt >= (self._attempts if self._answered else min(self._attempts, _FIRST_CONTACT_ATTEMPTS)):
             return None
         backoff: float = min(_BACKOFF_SECONDS * 2.0 ** (attempt - 1), _LONGEST_WAIT_SECONDS)
         jittered = backoff * (0.5 + random.random())  # so that many clients do not come back as one

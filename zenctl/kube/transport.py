@@ -117,16 +117,16 @@ class InProcess:
                 if reply.stream is not None:
                     reply.stream.close()
                 raise ProtocolError("Connection broken: the call was cut off")
-        return Answer(reply, mishap.cut_after_bytes if mishap else None)
+        return Answer(reply, mishap.cut_after_bytes if mishap else None, options["timeout"].read_timeout)
 
 
 class Answer:
     """An answer of urllib3's shape."""
 
-    def __init__(self, reply: Reply, cut_after_bytes: int | None) -> None:
+    def __init__(self, reply: Reply, cut_after_bytes: int | None, silence_seconds: float) -> None:
         from urllib3 import HTTPHeaderDict
 
-        self._reply, self._cut_after_bytes = reply, cut_after_bytes
+        self._reply, self._cut_after_bytes, self._silence_seconds = reply, cut_after_bytes, silence_seconds
         self.status = reply.status
         self.headers = HTTPHeaderDict(reply.headers)
         self.data = reply.body
@@ -137,21 +137,25 @@ class Answer:
 
     def stream(self, _amount: int, *, decode_content: bool = False) -> Iterator[bytes]:  # noqa: ARG002
         """Yield what the server says, as it says it."""
-        from urllib3.exceptions import ProtocolError
+        from urllib3 import exceptions
 
         source = self._reply.stream
         if source is None:
             yield self.data
             return
-        more, sent = threading.Event(), 0
+        more, sent, spoke = threading.Event(), 0, time.monotonic()
         while (data := source.take()) is not None:
+            if not data and time.monotonic() - spoke > self._silence_seconds:
+                source.close()
+                raise exceptions.TimeoutError("Read timed out.")
             if data:
                 allowed = None if self._cut_after_bytes is None else self._cut_after_bytes - sent
                 yield data[:allowed]
                 sent += len(data)
                 if allowed is not None and len(data) > allowed:
                     source.close()
-                    raise ProtocolError("Connection broken: the call was cut off")
+                    raise exceptions.ProtocolError("Connection broken: the call was cut off")
+                spoke = time.monotonic()
             more.clear()
             source.wait_for_more(more.set)
             more.wait(_LONGEST_SILENCE_SECONDS)

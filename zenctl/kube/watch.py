@@ -120,7 +120,7 @@ class Watching:
             path, doing=self._doing, read_timeout_seconds=_SERVER_TIMEOUT_SECONDS + _GRACE_SECONDS
         )
         with closing(stream):
-            for line in _lines(stream):
+            for line in lines(stream):
                 try:
                     event = _EVENT.decode(line)
                     if event.type == "ERROR":
@@ -134,7 +134,7 @@ class Watching:
                     yield event
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Cut a stream into lines; what a broken connection leaves of a last line is dropped."""
     rest: list[bytes] = []
     for chunk in chunks:

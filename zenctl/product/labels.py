@@ -16,6 +16,8 @@ SYSTEM_NAMESPACE = "zen-system"
 NAME = "zen-watcher"
 _APP_LABELS = ("app", "app.kubernetes.io/name")
 """The watcher's own objects carry either: the one in the guide, or the one that charts write; ours carry both."""
+WATCHER_SELECTORS = tuple(f"{label}={NAME}" for label in _APP_LABELS)
+"""What finds them, one after the other: no selector says "or"."""
 
 
 def is_watcher(labels: Mapping[str, str]) -> bool:

@@ -257,7 +257,7 @@ class _Reading:
         self._ports.progress.begin(f"reading live {resource.plural}", None)
         for query in self._queries(resource, batch):
             part: dict[ObjectKey, LiveState] = {}
-            for page in self._ports.reader.pages(resource, LiveFields, query):
+            for page in self._ports.reader.pages(resource, LiveFields, query, whole=True):
                 if page.restarted:
                     part.clear()
                 part.update((item.key, self._state(item)) for item in page.objects)

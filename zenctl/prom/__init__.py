@@ -1,0 +1,1 @@
+"""Adapters to Prometheus and what stands around it."""
