@@ -17,7 +17,7 @@ from zenctl.backup.compare import DERIVED_GROUP, NOT_RESTORED
 from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, ResourceType
 from zenctl.core.observation import KIND
 from zenctl.core.provenance import provenance
-from zenctl.core.yamltext import yaml_text
+from zenctl.core.yaml_text import yaml_text
 from zenctl.errors import Damaged
 from zenctl.ports import BlobStore, Progress
 
