@@ -73,5 +73,6 @@ def test_what_appears_meanwhile_stays_too(tmp_path):
 
 def test_a_place_that_cannot_be_is_no_bug(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises((Unreachable, Denied)), new_folder(tmp_path / "file" / "below"):
+    with pytest.raises((Unreachable, Denied)) as caught, new_folder(tmp_path / "file" / "below"):
         pytest.fail("it must not even begin")
+    assert caught.value.hint == "name another folder"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from zenctl.blob.files import Files
 from zenctl.blob.folder import FolderStore, sync_folder, translated
-from zenctl.errors import Refused
+from zenctl.errors import Denied, Refused, Unreachable
 
 
 @contextmanager
@@ -24,20 +24,30 @@ def new_folder(path: Path) -> Iterator[FolderStore]:
     Raises Refused where something is at its place already that is no empty folder.
     """
     target = path.absolute()
-    with translated("cannot create", str(path)):
+    with _creating(path):
         _require_free(target, path)
         target.parent.mkdir(parents=True, exist_ok=True)
         hidden = target.parent / f".{target.name}.{secrets.token_hex(4)}.partial"
         hidden.mkdir(mode=0o700)
     try:
         yield FolderStore(hidden)
-        with translated("cannot create", str(path)):
+        with _creating(path):
             _require_free(target, path)
             hidden.rename(target)  # an empty folder at its place is replaced, anything else is not
             sync_folder(Files(), str(target.parent))
     except BaseException:
         shutil.rmtree(hidden, ignore_errors=True)
         raise
+
+
+@contextmanager
+def _creating(path: Path) -> Iterator[None]:
+    """Turn errors of the operating system into ours, whose hints would speak of a store."""
+    try:
+        with translated("cannot create", str(path)):
+            yield
+    except (Unreachable, Denied) as error:
+        raise type(error)(error.message, hint="name another folder") from error
 
 
 def _require_free(target: Path, path: Path) -> None:

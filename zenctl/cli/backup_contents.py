@@ -45,11 +45,12 @@ def diff(
     cluster: ClusterOption = "",
     api_group: ApiGroupOption = GROUP,
 ) -> Report:
-    """Compare two archives, or an archive and the live cluster, object by object.
+    """Compare two archives, or one and the live cluster.
 
-    Without TO it shows what has changed in the cluster since the backup. What the server owns does not
-    count (uid, resourceVersion, times, managedFields and such), nor do the annotations that a restore leaves: a
-    cluster into which an archive was restored equals that archive. Values of Secrets are never shown.
+    They are compared object by object. Without TO it shows what has changed in the cluster since the backup. What
+    the server owns does not count (uid, resourceVersion, times, managedFields and such), nor do the annotations that
+    a restore leaves: a cluster into which an archive was restored equals that archive. Values of Secrets are never
+    shown.
 
     An object counts where it matches the selector on either side. Of kinds outside the group, ConfigMaps apart,
     the live cluster is only asked for those objects that the archive has.
@@ -97,7 +98,7 @@ def export(
     identity: IdentityOption = None,
     cluster: ClusterOption = "",
 ) -> Report:
-    """Write an archive to YAML files that kubectl applies and people read.
+    """Write an archive to files that kubectl applies.
 
     The files are crd.yaml, events.yaml, configmaps.yaml and namespaces.yaml; values.yaml and manifest.yaml of
     the deployed Helm release, where the archive holds it; and KIND.GROUP.yaml for every other kind. The folder
@@ -126,7 +127,7 @@ def drill(
     identity: IdentityOption = None,
     cluster: ClusterOption = "",
 ) -> Report:
-    """Prove that an archive restores: into an embedded cluster, comparing every object that came back.
+    """Prove that an archive restores, in an embedded cluster.
 
     It runs the same restore as an emergency would, into an empty API server inside this process, so that no
     cluster is needed and none is changed. Then everything that counts is compared: spec, status, labels and
