@@ -252,11 +252,12 @@ def test_whether_an_unreadable_revision_runs_is_unknown():
     assert (row.deployed, row.latest, row.revisions[-1].status) == (None, 2, None)
 
 
-def test_documents_of_a_strange_archive_are_damage():
+def test_documents_of_a_strange_archive_are_damage(monkeypatch):
     _, archive = back_up(an_installation(), plaintext=True)
     collection = archive.collection(REVISION_FOLDER)
     assert collection is not None
-    archive.objects = lambda _: iter([("zen-system/a", b'{"metadata":{"name":"a"}}')])  # type: ignore[method-assign, assignment]
+    line = ("zen-system/a", b'{"metadata":{"name":"a"}}')
+    monkeypatch.setattr(archive, "objects", lambda _: iter([line]))
     with pytest.raises(Damaged, match="HelmRevision"):
         revisions_of(archive)
 

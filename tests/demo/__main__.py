@@ -149,6 +149,11 @@ def _back_up(on: Stage) -> None:
     )
     on.run("zenctl", "backup")
     on.run("zenctl", "backup", "verify", "--level", "3")
+    on.say(
+        "The only proof of a backup is a restore. A drill restores it into a second cluster inside its own process, "
+        "by the code of an emergency, and compares every object that came back."
+    )
+    on.run("zenctl", "backup", "drill")
 
 
 def _lose_everything(on: Stage) -> None:
@@ -180,6 +185,8 @@ def _restore(on: Stage, before: dict[str, int]) -> None:
         "every triage is lost and cleanup never deletes anything again; zenctl writes the status too."
     )
     on.run("zenctl", "restore", "latest", "--yes")
+    on.say("Compared field by field, the cluster is what the backup says it was; uids and such do not count.")
+    on.run("zenctl", "backup", "diff", "latest")
     promised(f"the phases are what they were: {before}", holds=on.phases() == before)
     on.say("A second restore finds everything there, and writes nothing.")
     on.run("zenctl", "restore", "latest", "--yes")
@@ -190,6 +197,7 @@ def _settle_and_clean_up(on: Stage) -> None:
     on.say("The daily review: a finding that was looked at is settled, with a note and the name of who did it.")
     name = f"{row['namespace']}/{row['name']}"
     on.run("zenctl", "events", "resolve", name, "--note", "patched in release 1.4")
+    on.run("zenctl", "backup", "diff", "latest", code=1)
     on.say(
         "Cleanup by real dates. Times are compared as instants, whatever their zone and form; what cannot be read is "
         "kept and named, never guessed. Without --yes it only shows its plan."
@@ -199,6 +207,10 @@ def _settle_and_clean_up(on: Stage) -> None:
     on.run("zenctl", "cleanup", "--older-than", "7d", "--yes", lines=8)
     left = len(on.findings())
     promised(f"{count - left} Observations are gone, {left} are left", holds=0 < left < count)
+    on.say("What was deleted can still be looked at: commands that only read take a backup in place of the cluster.")
+    on.run(
+        "zenctl", "events", "list", "--from", "latest", "--phase", "Resolved", "--limit", "5", "--columns", _COLUMNS
+    )
 
 
 def main() -> int:

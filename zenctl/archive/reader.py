@@ -74,10 +74,16 @@ class Archive:
         """Yield every object member in the order of the file."""
         return ((collection, member) for collection in self.manifest.collections for member in collection.members)
 
-    def objects(self, collection: Collection) -> Iterator[tuple[str, bytes]]:
-        """Yield key and line of every object, in the order of the file; each member is checked before it is used."""
+    def objects(self, collection: Collection, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """Yield key and line of every object, in the order of the file; each member is checked before it is used.
+
+        With a prefix only of keys that begin so, reading only the members that may hold some.
+        """
         for member in collection.members:
-            yield from self.member_objects(collection, member)
+            if not prefix:
+                yield from self.member_objects(collection, member)
+            elif not collection.sorted or member.first_key[: len(prefix)] <= prefix <= member.last_key:
+                yield from (item for item in self.member_objects(collection, member) if item[0].startswith(prefix))
 
     def member_objects(self, collection: Collection, member: Member) -> list[tuple[str, bytes]]:
         """Return key and line of every object of one member."""

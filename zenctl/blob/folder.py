@@ -118,7 +118,7 @@ class FolderStore:
                 self._files.unlink(target)
             except FileNotFoundError:
                 return
-            _sync_folder(self._files, str(self.path))
+            sync_folder(self._files, str(self.path))
 
     def sweep(self, *, older_than_seconds: float, now: float) -> int:
         """Remove partial blobs that nobody wrote to for so long, and return how many.
@@ -147,7 +147,7 @@ class FolderStore:
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             except FileExistsError:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
-            _sync_folder(self._files, str(self.path.parent))
+            sync_folder(self._files, str(self.path.parent))
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[tuple[int, str]]:
@@ -199,11 +199,11 @@ class FolderSink:
             os.close(fd)
             if overwrite:
                 self._files.rename(self._temp, self._target)
-                _sync_folder(self._files, os.path.dirname(self._target))
+                sync_folder(self._files, os.path.dirname(self._target))
                 return
             self._publish()
             try:
-                _sync_folder(self._files, os.path.dirname(self._target))
+                sync_folder(self._files, os.path.dirname(self._target))
             except OSError:
                 self._files.unlink(self._target)
                 raise
@@ -244,7 +244,8 @@ class FolderSink:
             raise
 
 
-def _sync_folder(files: Files, path: str) -> None:
+def sync_folder(files: Files, path: str) -> None:
+    """Wait until the names in a folder are on disk, where its file system can say so."""
     fd = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         files.fsync(fd)

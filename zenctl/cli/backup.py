@@ -1,4 +1,4 @@
-"""``zenctl backup``, and its list, show and verify."""
+"""``zenctl backup``, and its list, show and verify; the rest of it is in modules of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from zenctl.cli import backup_keep, keys
+from zenctl.cli import backup_contents, backup_keep, keys
+from zenctl.cli.archives import ClusterOption, locate, open_named
 from zenctl.cli.arguments import ApiGroupOption, NamespaceOption, choice, words
 from zenctl.cli.keys import EncryptToOption, IdentityOption, RecipientsFileOption
 from zenctl.cli.options import command, new_group
@@ -27,7 +28,6 @@ from zenctl.errors import ExitCode, Refused, UsageError
 
 if TYPE_CHECKING:
     from zenctl.archive.age import Seal
-    from zenctl.archive.reader import Archive
     from zenctl.archive.verify import Slice, Verification
     from zenctl.backup.create import BackupRequest, Created
     from zenctl.backup.proof import NotVerified, Proof
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from zenctl.unattended.guard import Guard
 
 app = new_group("backup", "Back up Observations; list, show and verify backups.")
+app.add_typer(backup_contents.app)
 app.add_typer(backup_keep.app)
 
 _CREATE = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED)
@@ -42,17 +43,6 @@ _LEASE = "zenctl-backup"
 _READ = (*_CREATE, ExitCode.DAMAGED)
 
 _LONGEST_SLICE = 12
-
-ArchiveArgument = Annotated[
-    str,
-    typer.Argument(metavar="ARCHIVE", help="latest, the start of an id, a name in the store, a file, or its URL."),
-]
-ClusterOption = Annotated[
-    str,
-    typer.Option(
-        "--cluster", metavar="NAME", help="Whose latest backup (default this cluster's).", show_default=False
-    ),
-]
 
 
 @command(app, codes=_CREATE, group_default=True)
@@ -192,10 +182,15 @@ def list_(session: Session) -> Report:
     return list_report(list_archives(session.store), read_notes(session.store))
 
 
-@command(app, "show", codes=_READ)
+@command(app, "show", codes=_READ, offline=True)
 def show(
     session: Session,
-    archive: ArchiveArgument,
+    archive: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCHIVE", help="latest, the start of an id, a name in the store, or a file.", show_default=False
+        ),
+    ] = "",
     object_: Annotated[
         str, typer.Argument(metavar="[OBJECT]", help="NS/NAME of one object to print.", show_default=False)
     ] = "",
@@ -207,12 +202,20 @@ def show(
 ) -> Report:
     """Show what an archive holds, or one object out of it.
 
-    Of a large archive only the part is read in which the object lies.
+    Of a large archive only the part is read in which the object lies. With --from ARCHIVE the OBJECT comes first.
     """
     import msgspec
 
     from zenctl.backup.report import contents_report, object_report
 
+    if session.settings.from_:
+        if object_:
+            raise UsageError("both --from and an archive were given", hint="leave one of them out")
+        archive, object_ = session.settings.from_, archive
+    if not archive:
+        raise UsageError(
+            "no archive was named", hint="give latest, the start of an id, a name in the store or a file"
+        )
     opened = open_named(session, archive, cluster, identity)
     if not object_:
         return contents_report(opened)
@@ -317,21 +320,3 @@ def _slice(text: str) -> Slice:
     if not (number.isdecimal() and of.isdecimal() and len(text) < _LONGEST_SLICE and 1 <= int(number) <= int(of)):
         raise UsageError(f"--slice: {text!r} is no share", hint="write it as 3/7: the third of seven")
     return Slice(int(number), int(of))
-
-
-def locate(session: Session, wanted: str, cluster: str) -> tuple[BlobStore, str]:
-    """Return the store and the name of the archive that is meant by a word, a path or a URL."""
-    from zenctl.backup.catalogue import LATEST, find
-
-    if wanted != LATEST and (found := session.archive_at(wanted)) is not None:
-        return found
-    whose = cluster or session.settings.cluster_name or (session.cluster.uid() if wanted == LATEST else "")
-    return session.store, find(session.store, wanted, whose)
-
-
-def open_named(session: Session, wanted: str, cluster: str, identity: list[str] | None) -> Archive:
-    """Open the archive that is meant by a word, a path or a URL. Raises Damaged, Refused."""
-    from zenctl.archive.reader import open_archive
-
-    store, name = locate(session, wanted, cluster)
-    return open_archive(store, name, keys.keys(session.settings.environ, identity))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zenctl.cli import keys
+from zenctl.cli.archives import ArchiveArgument, locate
 from zenctl.cli.arguments import DryRunOption, YesOption, duration
 from zenctl.cli.keys import IdentityOption
 from zenctl.cli.options import command, new_group
@@ -38,9 +39,6 @@ def _within(suffix: str, what: str) -> Any:
     return typer.Option(f"--keep-within{suffix}", metavar="TIME", help=text, show_default=False)
 
 
-ArchiveArgument = Annotated[
-    str, typer.Argument(metavar="ARCHIVE", help="latest, the start of an id, a name in the store, or a file.")
-]
 WhoseOption = Annotated[
     str,
     typer.Option("--cluster", metavar="NAME", help="Whose archives (default this cluster's).", show_default=False),
@@ -160,7 +158,6 @@ def unpin(session: Session, archive: ArchiveArgument, cluster: WhoseOption = "")
 def _find(session: Session, wanted: str, cluster: str) -> tuple[BlobStore, Sound]:
     from zenctl.archive.reader import read_footer
     from zenctl.backup.catalogue import Sound
-    from zenctl.cli.backup import locate
 
     store, name = locate(session, wanted, cluster)
     size_bytes = store.size(name)

@@ -14,7 +14,7 @@ from zenctl.core.report import Report, RowStream
 from zenctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from zenctl.events.run import EventsPorts, Listing
+    from zenctl.events.run import EventsPorts, Listing, ReadPorts
     from zenctl.events.settle import Action
 
 app = new_group("events", "List, show and settle Observations.")
@@ -66,7 +66,7 @@ Author = Annotated[
 ]
 
 
-@command(app, "list", codes=_READ_CODES)
+@command(app, "list", codes=_READ_CODES, offline=True)
 def list_(
     session: Session,
     namespace: NamespaceOption = "",
@@ -89,7 +89,8 @@ def list_(
     Filters may be repeated and may be lists with commas; words are compared in any case. The time of
     an Observation is spec.timestamp, else spec.detectedAt, else its creation. Where that cannot be
     read, --since and --until leave it out and say how many they left out. JSON and YAML always have
-    every field, whatever the columns are.
+    every field, whatever the columns are. With --from ARCHIVE it lists what a backup holds, and times
+    and ages are those of the backup.
     """
     from zenctl.events.rows import event_stream
     from zenctl.events.run import ListRequest, list_events
@@ -100,7 +101,7 @@ def list_(
     names = _column_names(columns, wide=wide)
     severities = frozenset(choice("--severity", Severity, word).value for word in words(severity))
     phases = frozenset(choice("--phase", Phase, word).value for word in words(phase))
-    now = session.cluster.now()
+    now = session.readable.info.now()
     wanted = Filter(
         severities=severities,
         sources=words(source),
@@ -111,27 +112,28 @@ def list_(
     )
     checked_window(wanted.since, wanted.until)
     request = ListRequest(ListQuery(namespace or None, selector), wanted, order, limit)
-    listing = list_events(_ports(session), api_group, request, now)
+    listing = list_events(_reading(session), api_group, request, now)
     _tell(session, listing)
     return event_stream(listing.rows, names)
 
 
-@command(app, "show", codes=_READ_CODES)
+@command(app, "show", codes=_READ_CODES, offline=True)
 def show(
     session: Session, names: Names, namespace: NamespaceOption = "", api_group: ApiGroupOption = GROUP
 ) -> Report:
     """Show everything about the Observations of these names.
 
     A NAME alone is looked for in every namespace and has to be the only one of its name. -o json and
-    -o yaml print the objects themselves, complete, under data.objects.
+    -o yaml print the objects themselves, complete, under data.objects. With --from ARCHIVE they come out
+    of a backup, of which only the part is read in which they lie; ages are those of the backup.
     """
     from zenctl.events.details import details_report
     from zenctl.events.names import parse_names
     from zenctl.events.run import read_named
 
     parsed = parse_names(names, namespace)
-    found = read_named(_ports(session), api_group, parsed)
-    return details_report(found, session.cluster.now())
+    found = read_named(_reading(session), api_group, parsed)
+    return details_report(found, session.readable.info.now())
 
 
 def _settling(word: str, summary: str, detail: str) -> None:
@@ -174,6 +176,13 @@ def _settle(session: Session, action: Action, names: list[str], options: tuple[s
     who = author.strip() or session.settings.environ.get("USER") or "zenctl"
     decision = Decision(action, session.cluster.now(), who, note.strip())
     return settled_report(settle_named(_ports(session), api_group, parsed, decision))
+
+
+def _reading(session: Session) -> ReadPorts:
+    from zenctl.events.run import ReadPorts
+
+    readable = session.readable
+    return ReadPorts(discovery=readable.discovery, reader=readable.reader, progress=session.progress)
 
 
 def _ports(session: Session) -> EventsPorts:

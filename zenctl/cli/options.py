@@ -67,6 +67,15 @@ SHARED: tuple[inspect.Parameter, ...] = (
             help_text="Name of this cluster in backups (default the uid of kube-system).",
         ),
     ),
+    _shared(
+        "from_",
+        str,
+        _option(
+            "--from",
+            metavar="ARCHIVE",
+            help_text="Read this archive in place of the cluster; for commands that only read.",
+        ),
+    ),
     _shared("quiet", bool, _option("-q", "--quiet", help_text="No progress and no notes on stderr.")),
     _shared(
         "verbose",
@@ -91,6 +100,9 @@ class Settings:
     output: str = "table"
     store: str = ""
     cluster_name: str = ""
+    from_: str = ""
+    identity: tuple[str, ...] = ()
+    """Key files for the archive of ``from_``; an option of the commands that read one."""
     quiet: bool = False
     verbose: bool = False
     no_color: bool = False
@@ -131,17 +143,25 @@ def _hidden(parameter: inspect.Parameter) -> inspect.Parameter:
 
 
 def command(
-    app: typer.Typer, name: str | None = None, *, codes: Sequence[ExitCode] = (), group_default: bool = False
+    app: typer.Typer,
+    name: str | None = None,
+    *,
+    codes: Sequence[ExitCode] = (),
+    group_default: bool = False,
+    offline: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Make a function a command of ``app``: ``function(session, its own options) -> Report | RowStream``.
 
     ``codes`` are the exit codes besides 0, 2, 70 and 130 that it may answer; they are listed in its help.
-    With ``group_default`` it is what the group does when no sub-command is named.
+    With ``group_default`` it is what the group does when no sub-command is named. With ``offline`` it only reads,
+    through ``session.readable``, so that it takes --from, and --identity with it; no other command does.
     """
+    codes = sorted({*codes, ExitCode.DAMAGED}) if offline else codes
 
     def register(function: _Function) -> _Function:
         signature = inspect.signature(function, eval_str=True)
         own = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values() if p.name != "session"]
+        more = [_identity()] if offline and all(parameter.name != "identity" for parameter in own) else []
 
         def invoke(ctx: typer.Context, **values: Any) -> None:
             ctx.obj = ctx.obj.merged(values)
@@ -149,12 +169,15 @@ def command(
             if group_default and ctx.invoked_subcommand is not None:
                 _refuse_lost_options(ctx, given)
                 return
+            if ctx.obj.from_:
+                _require_reading(ctx, offline=offline)
+                ctx.obj = dataclasses.replace(ctx.obj, identity=tuple(values["identity"] or ()))
             _perform(ctx.obj, lambda session: function(session, **given))
 
         invoke.__doc__ = function.__doc__
         attach(invoke, [], with_environment=False)
         invoke.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [*list(invoke.__signature__.parameters.values()), *own, *(_hidden(p) for p in SHARED)]  # type: ignore[attr-defined]
+            [*list(invoke.__signature__.parameters.values()), *own, *more, *(_hidden(p) for p in SHARED)]  # type: ignore[attr-defined]
         )
         if group_default:
             text = inspect.cleandoc(function.__doc__ or "")
@@ -172,6 +195,22 @@ def _perform(settings: Settings, function: Callable[[Session], Any]) -> None:
     with Session(settings, sys.stdin, sys.stdout, sys.stderr) as session:
         code = session.finish(function(session))
     raise typer.Exit(int(code))
+
+
+def _identity() -> inspect.Parameter:
+    """Return the option for the key of an archive."""
+    from zenctl.cli.keys import IdentityOption
+
+    return inspect.Parameter("identity", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=IdentityOption)
+
+
+def _require_reading(ctx: typer.Context, *, offline: bool) -> None:
+    """Refuse --from where it would not be heeded: nobody should believe that an archive is changed, or asked."""
+    if not offline:
+        raise UsageError(
+            f"{ctx.command_path} does not take --from: it is no command that only reads a cluster",
+            hint="leave out --from, and unset ZENCTL_FROM",
+        )
 
 
 def _refuse_lost_options(ctx: typer.Context, given: Mapping[str, Any]) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from zenctl import __version__
+from zenctl.cli.archives import ClusterOption, open_named
 from zenctl.cli.arguments import ApiGroupOption, DryRunOption, YesOption, choice, instant
-from zenctl.cli.backup import ClusterOption, open_named
 from zenctl.cli.keys import IdentityOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session, local_path, new_file, read_local, reject_file

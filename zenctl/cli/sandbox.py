@@ -146,7 +146,7 @@ def load(
     In a folder a file logs/NAMESPACE/POD/CONTAINER.log (or CONTAINER.previous.log) is the log of that container.
     PodMetrics and NodeMetrics are what kubectl top then shows. Namespaces that are missing are made.
     """
-    from zenctl.cli.backup import open_named
+    from zenctl.cli.archives import open_named
     from zenctl.sandbox.load import SUFFIXES, log_of, objects_of_archive, objects_of_files
     from zenctl.sandbox.load import load as put_in
     from zenctl.sandbox.run import running

@@ -15,24 +15,28 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from zenctl import __version__
 from zenctl.cli.arguments import duration
 from zenctl.cli.options import Settings
+from zenctl.core.instants import format_instant
 from zenctl.core.report import Report, RowStream
 from zenctl.core.text import printable
 from zenctl.errors import ExitCode, Refused, UsageError, ZenctlError
 
 if TYPE_CHECKING:
+    from zenctl import ports
     from zenctl.blob.folder import FolderStore
     from zenctl.blob.lines import LineFile
     from zenctl.blob.urls import StoreUrl
+    from zenctl.drill.run import EmbeddedCluster
     from zenctl.kube.connect import Connection
     from zenctl.kube.discovery import Discovery
     from zenctl.kube.gateway import Gateway
     from zenctl.kube.http import Client
     from zenctl.kube.sandbox_paths import SandboxPaths
+    from zenctl.kube.transport import Call
     from zenctl.kube.workers import Workers
     from zenctl.ports import BlobStore, Progress
     from zenctl.prom.push import PushClient
@@ -42,6 +46,14 @@ if TYPE_CHECKING:
 _USER_AGENT = f"zenctl/{__version__}"
 _BRIEF_SECONDS = 5.0
 _PUSH_SECONDS = 5.0
+
+
+class Readable(NamedTuple):
+    """What commands need that only read."""
+
+    discovery: ports.Discovery
+    reader: ports.ObjectReader
+    info: ports.ClusterInfo
 
 
 class SystemClock:
@@ -99,6 +111,37 @@ class Session:
         from zenctl.kube.discovery import Discovery
 
         return Discovery(self._client)
+
+    @cached_property
+    def readable(self) -> Readable:
+        """What a command that only reads reads: that cluster, or the archive that --from names in its place."""
+        if not self.settings.from_:
+            return Readable(self.discovery, self.cluster, self.cluster)
+        from zenctl.backup.offline import ArchivedCluster
+        from zenctl.cli.archives import open_named
+
+        archive = open_named(self, self.settings.from_, "", list(self.settings.identity))
+        footer = archive.footer
+        gaps = "" if footer.complete else ", which is incomplete"
+        gaps = gaps if footer.whole else f"{gaps}, of some namespaces only"
+        self.note(f"from {archive.name}{gaps}: everything is as of {format_instant(footer.created_at)}")
+        archived = ArchivedCluster(archive)
+        return Readable(archived, archived, archived)
+
+    def embedded(self, call: Call, token: str) -> EmbeddedCluster:
+        """Return the ports to a cluster in this process, which is called with a token."""
+        from zenctl.drill.run import EmbeddedCluster
+        from zenctl.kube.discovery import Discovery
+        from zenctl.kube.gateway import Gateway
+        from zenctl.kube.http import Client
+        from zenctl.kube.transport import InProcess
+        from zenctl.kube.workers import Workers
+
+        client = Client(InProcess(call, token=token), timeout_seconds=60, user_agent=f"zenctl/{__version__}")
+        gateway = Gateway(client)
+        # One lock guards the whole server, so that more threads would only wait for it.
+        workers = Workers(client.pressure, most=1)
+        return EmbeddedCluster(Discovery(client), gateway, gateway, gateway, workers)
 
     @cached_property
     def workers(self) -> Workers:
@@ -373,6 +416,15 @@ def read_local(path: Path) -> bytes:
 
     with translated("cannot read", str(path)):
         return path.read_bytes()
+
+
+@contextmanager
+def export_folder(path: str) -> Iterator[FolderStore]:
+    """Yield a store for the files of a folder that appears whole at the end. Raises Refused where it is not empty."""
+    from zenctl.blob.newfolder import new_folder
+
+    with new_folder(local_path(path)) as store:
+        yield store
 
 
 class LocalFile:

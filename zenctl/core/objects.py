@@ -72,6 +72,11 @@ class ResourceType(msgspec.Struct, frozen=True, rename="camel"):
         """The folder of this type in an archive: "Observation.zen.kube-zen.io", "ConfigMap.core"."""
         return f"{self.kind}.{self.group or 'core'}"
 
+    @property
+    def built_in(self) -> bool:
+        """Whether Kubernetes itself brings the type; the status of such objects is the cluster's own account."""
+        return "." not in self.group or self.group.endswith(".k8s.io")
+
 
 class RawObject(NamedTuple, Generic[Fields]):
     """One object: its key, the fields that the caller asked for, and its JSON as the server sent it.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -28,8 +28,32 @@ RETRIES = 5
 """So often a decision is made anew on an object that changed under it."""
 
 
+class Reading(Protocol):
+    """What reading Observations needs of the world."""
+
+    @property
+    def discovery(self) -> Discovery:
+        """What is served."""
+
+    @property
+    def reader(self) -> ObjectReader:
+        """The objects."""
+
+    @property
+    def progress(self) -> Progress:
+        """Who is told how far it is."""
+
+
+class ReadPorts(NamedTuple):
+    """Just enough for reading; satisfies Reading."""
+
+    discovery: Discovery
+    reader: ObjectReader
+    progress: Progress
+
+
 class EventsPorts(NamedTuple):
-    """What the triage desk needs of the world."""
+    """What the triage desk needs of the world; satisfies Reading too."""
 
     discovery: Discovery
     reader: ObjectReader
@@ -71,7 +95,7 @@ class _Tally:
         self.mixed = False
 
 
-def list_events(ports: EventsPorts, group: str, request: ListRequest, now: datetime) -> Listing:
+def list_events(ports: Reading, group: str, request: ListRequest, now: datetime) -> Listing:
     """List the Observations that match; ``now`` is the API server's time. Raises UsageError for a bad selector."""
     resources = observations(ports.discovery.group(group), group)
     ports.progress.begin("reading Observations", None)
@@ -94,7 +118,7 @@ def list_events(ports: EventsPorts, group: str, request: ListRequest, now: datet
     )
 
 
-def _tally(ports: EventsPorts, resource: ResourceType, request: ListRequest, now: datetime) -> _Tally:
+def _tally(ports: Reading, resource: ResourceType, request: ListRequest, now: datetime) -> _Tally:
     judge = matcher(request.wanted)
     tally = _Tally(request)
     for page in ports.reader.pages(resource, ObservationFields, request.query):
@@ -132,7 +156,7 @@ class Found(NamedTuple):
         return {"apiVersion": self.resource.api_version, "kind": self.resource.kind, **document}
 
 
-def read_named(ports: EventsPorts, group: str, names: Sequence[Name]) -> list[Found]:
+def read_named(ports: Reading, group: str, names: Sequence[Name]) -> list[Found]:
     """Read the Observations of these names. Raises Refused for one that is not there, UsageError for several."""
     resources = observations(ports.discovery.group(group), group)
     return [_find(ports.reader, resources, name) for name in names]

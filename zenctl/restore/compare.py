@@ -91,8 +91,12 @@ def _walk(path: str, archived: Any, live: Any) -> Iterator[Difference]:
     if isinstance(archived, dict) and isinstance(live, dict):
         for key in sorted({*archived, *live}):
             yield from _walk(_below(path, key), archived.get(key, _ABSENT), live.get(key, _ABSENT))
-    elif archived != live or type(archived) is not type(live):
+    elif _canonical(archived) != _canonical(live):  # in Python 0, 0.0 and False are equal, in JSON they are three
         yield Difference(field=path, archived=_text(archived), live=_text(live))
+
+
+def _canonical(value: Any) -> bytes:
+    return b"" if value is _ABSENT else msgspec.json.encode(value, order="deterministic")
 
 
 def _below(path: str, key: str) -> str:
