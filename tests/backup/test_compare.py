@@ -33,7 +33,7 @@ SERVER_OWNED = {
 
 
 def differences(left: Any, right: Any, resource: ResourceType = OBSERVATIONS) -> list[FieldDifference]:
-    return list(Judge(resource).differences(msgspec.json.encode(left), msgspec.json.encode(right)))
+    return list(Judge(resource).differences("n/o", msgspec.json.encode(left), msgspec.json.encode(right)))
 
 
 def shown(left: Any, right: Any) -> dict[str, tuple[str | None, str | None]]:
@@ -125,12 +125,18 @@ def test_no_value_of_a_secret_is_shown_wherever_it_stands():
     assert all(each.hidden for each in found)
 
 
+def test_a_helm_release_in_a_config_map_is_a_secret_too():
+    one, other = (msgspec.json.encode({"data": {"release": value}}) for value in ("hunter2", "hunter3"))
+    (found,) = Judge(CONFIG_MAP).differences("zen-system/sh.helm.release.v1.zen.v1", one, other)
+    assert found == FieldDifference("data.release", None, None, hidden=True)
+
+
 def test_what_cannot_be_read_or_followed_differs():
     judge = Judge(CONFIG_MAP)
-    assert [d.path for d in judge.differences(b"[]", b"{}")] == ["(object cannot be read)"]
-    assert list(judge.differences(b"[]", b"[]")) == []
+    assert [d.path for d in judge.differences("n/o", b"[]", b"{}")] == ["(object cannot be read)"]
+    assert list(judge.differences("n/o", b"[]", b"[]")) == []
     deep = b'{"a":' * 30_000 + b"1" + b"}" * 30_000
-    assert len(list(judge.differences(deep, b"{}"))) == 1
+    assert len(list(judge.differences("n/o", deep, b"{}"))) == 1
 
 
 def test_deep_values_are_compared_as_wholes():

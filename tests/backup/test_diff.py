@@ -16,6 +16,7 @@ from zenctl.archive.reader import Archive, open_archive
 from zenctl.archive.writer import ArchiveWriter
 from zenctl.backup.compare import Change
 from zenctl.backup.diff import EVERYTHING, Differences, Wanted, compare
+from zenctl.backup.helm import HELM_REVISION
 from zenctl.backup.sides import ArchiveSide, LivePorts, LiveSide, Side, in_key_order
 from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, ObjectKey, ResourceType
 from zenctl.core.observation import GROUP
@@ -55,7 +56,7 @@ def written(*collections: tuple[ResourceType, list[Any]], name: str = "x.tar", *
     heading = msgspec.structs.replace(HEADING, scope=finish.pop("scope", Scope()))
     with ArchiveWriter(store.put(name), heading) as writer:
         for resource, objects in collections:
-            writer.begin(resource)
+            writer.begin(resource, derived=resource == HELM_REVISION)
             writer.add([an_object(ObjectKey(*key.split("/")), **fields) for key, fields in objects])
             writer.end(consistency="snapshot", resource_versions=())
         writer.finish(**{"complete": True, **finish})
@@ -230,12 +231,12 @@ def test_what_a_side_left_out_is_not_claimed_to_be_gone():
 
 
 def test_a_definition_that_could_not_be_read_is_not_claimed_to_be_gone():
-    name = f"{CUSTOM_RESOURCE_DEFINITION.full_name}/{OBSERVATIONS.full_name}"
     partial = archive_of(a_cluster())
     other = a_cluster()
     other.forbidden.add(f"get {CUSTOM_RESOURCE_DEFINITION.full_name}")
     found = diff(partial, archive_of(other))
-    assert ([each.what for each in found.not_compared], found.tally.differing) == ([name], 0)
+    assert found.tally.differing == 0
+    assert [each.what for each in found.not_compared] == [CUSTOM_RESOURCE_DEFINITION.full_name]
 
 
 def test_differences_win_over_what_is_not_known():
@@ -252,6 +253,52 @@ def test_archives_of_some_namespaces_are_compared_where_both_looked():
     assert since(part, whole).tally.differing == 0
     with pytest.raises(Refused, match="no namespace that both sides hold"):
         since(part, whole, Wanted(namespace="team-a"))
+
+
+def with_secrets(*names: str, **more: Any) -> Archive:
+    return written((SECRET, [(f"n/{name}", {"data": {}}) for name in names]), name=f"{len(names)}.tar", **more)
+
+
+def test_secrets_that_were_not_asked_for_are_not_claimed_to_be_gone():
+    every = with_secrets("a", "sh.helm.release.v1.zen.v1", scope=Scope(secrets=True))
+    helm_only = with_secrets()
+    found = diff(every, helm_only)
+    assert named(found) == [("removed", "Secret n/sh.helm.release.v1.zen.v1")]
+    assert [(each.what, each.why) for each in found.not_compared] == [
+        ("secrets", "only the Secrets of Helm were asked for"),
+    ]  # fmt: skip
+
+
+def test_helm_data_that_went_into_one_archive_only_is_not_compared():
+    bare = written((CONFIG_MAP, []), left_out=["helm"])
+    rich = written((CONFIG_MAP, [("n/sh.helm.release.v1.zen.v1", {})]), (SECRET, [("n/a", {})]), (HELM_REVISION, []))
+    for found in (diff(bare, rich), diff(rich, bare)):
+        assert (found.tally.differing, found.verdict) == (0, ExitCode.NO_DATA)
+        assert {each.what for each in found.not_compared} == {"configmaps", "secrets"}
+
+
+def test_helm_data_in_the_cluster_is_no_difference_to_a_backup_without_it():
+    cluster = a_cluster()
+    archive = archive_of(cluster)
+    assert archive.manifest.left_out == ("helm",)
+    cluster.put(CONFIG_MAP, config_map("sh.helm.release.v1.zen.v1"))
+    assert since(archive, cluster).verdict is ExitCode.GOOD
+
+
+def test_what_surrounds_the_watcher_may_be_forbidden_without_hiding_the_rest():
+    cluster = a_cluster(SECRET)
+    cluster.forbidden.add("get secrets")
+    archive = written((OBSERVATIONS, []), (SECRET, [("n/a", {}), ("n/b", {})]))
+    found = since(archive, cluster)
+    assert found.tally.of(Change.ADDED) == 5
+    assert [each.what for each in found.not_compared] == ["secrets"]
+
+
+def test_documents_that_were_derived_are_not_compared():
+    cluster = FakeCluster(OBSERVATIONS, CONFIG_MAP)
+    archive = written((OBSERVATIONS, []), (HELM_REVISION, [("n/zen.v1", {})]))
+    for found in (since(archive, cluster), diff(archive, written((OBSERVATIONS, [])))):
+        assert (found.tally.differing, found.verdict) == (0, ExitCode.GOOD)
 
 
 # -- archives that are not sorted -------------------------------------------------------------------------------

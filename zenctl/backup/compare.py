@@ -12,11 +12,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from zenctl.core.helm import is_release_name
 from zenctl.core.objects import ResourceType
 from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID
-
-DERIVED_GROUP = "zenctl.kube-zen.io"
-"""Group of the collections that are made from other objects, such as readable Helm values; no cluster serves it."""
+from zenctl.product.installation import SECRET
 
 SHORTEST = 120
 """A value is shown up to so many characters."""
@@ -40,7 +39,6 @@ NOT_RESTORED = frozenset(
 _NOT_CONTENT = NOT_RESTORED | {"name", "namespace"}
 _PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _PROVENANCE = frozenset({ORIGINAL_UID, ORIGINAL_CREATION})
-_SECRET_KINDS = frozenset({("", "Secret"), (DERIVED_GROUP, "HelmRevision")})
 _PLAIN_KEY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 Left = TypeVar("Left")
@@ -96,10 +94,11 @@ class Judge:
 
     def __init__(self, resource: ResourceType) -> None:
         self._built_in = resource.built_in
-        self._hidden = (resource.group, resource.kind) in _SECRET_KINDS
+        self._hidden = resource.kind_and_group == SECRET.kind_and_group
 
-    def differences(self, left: bytes, right: bytes) -> Iterator[FieldDifference]:
-        """Yield the fields in which two objects differ; none where they are the same in what counts."""
+    def differences(self, key: str, left: bytes, right: bytes) -> Iterator[FieldDifference]:
+        """Yield the fields in which two objects of a key differ; none where they are the same in what counts."""
+        hidden = self._hidden or is_release_name(key.rpartition("/")[2])
         if left == right:
             return
         try:
@@ -112,7 +111,7 @@ class Judge:
         for path, old, new in _differing(before, after, "", 0):
             yield (
                 FieldDifference(path, None, None, hidden=True)
-                if self._hidden
+                if hidden
                 else FieldDifference(path, _shown(old), _shown(new))
             )
 

@@ -12,7 +12,7 @@ from zenctl.backup.sides import Namespaces, Side, chosen
 from zenctl.backup.tally import Tally
 from zenctl.core.objects import ResourceType
 from zenctl.core.selectors import LabelSelector
-from zenctl.errors import ExitCode, Refused, worst
+from zenctl.errors import Denied, ExitCode, Refused, worst
 from zenctl.ports import Progress
 
 
@@ -75,7 +75,7 @@ class _Comparison:
         self._wanted = wanted
         self._progress = progress
         self._tally = Tally()
-        self._not_compared: list[NotCompared] = []
+        self._not_compared: dict[NotCompared, None] = {}
         self._namespaces = _common(_common(left.namespaces, right.namespaces), _only(wanted.namespace))
         if self._namespaces is not None and not self._namespaces:
             raise Refused(
@@ -98,20 +98,30 @@ class _Comparison:
         )
 
     def _kind(self, resource: ResourceType) -> None:
-        if any(self._unknown(side, resource.full_name) for side in (self._left, self._right)):
+        unknown = [self._unknown(side, resource) for side in (self._left, self._right)]  # both are noted
+        if any(unknown):
             return
         self._tally.begin(resource)
-        judge = Judge(resource)
         self._progress.begin(f"comparing {resource.plural}", None)
+        try:
+            self._objects(resource)
+        except Denied as denied:
+            if not resource.built_in:
+                raise
+            self._tally.drop()  # of what surrounds the watcher, an account may see a part
+            self._not_compared[NotCompared(resource.full_name, "live", denied.message)] = None
+        self._progress.end()
+
+    def _objects(self, resource: ResourceType) -> None:
+        judge = Judge(resource)
         for key, left, right in self._pairs(resource):
             self._progress.advance()
             if not self._is_wanted(resource, key, left, right):
                 continue
             if left is not None and right is not None:
-                self._tally.both(key, judge.differences(left, right))
-            elif not self._unknown(self._left if left is None else self._right, f"{resource.full_name}/{key}"):
+                self._tally.both(key, judge.differences(key, left, right))
+            elif not self._unknown(self._left if left is None else self._right, resource, key):
                 self._tally.one_sided(key, Change.ADDED if left is None else Change.REMOVED)
-        self._progress.end()
 
     def _pairs(self, resource: ResourceType) -> Iterator[tuple[str, bytes | None, bytes | None]]:
         sides = (self._left.objects(resource, self._namespaces), self._right.objects(resource, self._namespaces))
@@ -132,12 +142,12 @@ class _Comparison:
             return True
         return any(selector.matches(labels_of(body)) for body in (left, right) if body is not None)
 
-    def _unknown(self, side: Side, what: str) -> bool:
-        """Say whether a side left something out, so that its absence there means nothing; and note it."""
-        why = side.omissions.get(what)
+    def _unknown(self, side: Side, resource: ResourceType, key: str = "") -> bool:
+        """Say whether it means nothing that a side does not have something; and note it, once for each reason."""
+        why = side.unknown(resource, key)
         if why is None:
             return False
-        self._not_compared.append(NotCompared(what, side.label, why))
+        self._not_compared[NotCompared(resource.full_name, side.label, why)] = None
         return True
 
 

@@ -12,11 +12,13 @@ from typing import NamedTuple, Protocol
 
 from zenctl.archive.format import Collection, Member
 from zenctl.archive.reader import Archive
-from zenctl.backup.compare import DERIVED_GROUP
 from zenctl.backup.helm import MADE_BY_THE_CLUSTER
+from zenctl.backup.parts import Part
+from zenctl.core.helm import is_release_name
 from zenctl.core.objects import CONFIG_MAP, KeyFields, ObjectKey, ResourceType
 from zenctl.errors import NotFound, UsageError
 from zenctl.ports import Discovery, ListQuery, ObjectReader
+from zenctl.product.installation import SECRET
 
 _MEMBERS_AT_ONCE = 8
 
@@ -35,9 +37,8 @@ class Side(Protocol):
     def namespaces(self) -> Namespaces:
         """Where it looked for custom resources."""
 
-    @property
-    def omissions(self) -> Mapping[str, str]:
-        """What it should hold and does not, "resource" or "resource/name", and why."""
+    def unknown(self, resource: ResourceType, key: str = "") -> str | None:
+        """Say why it means nothing that a kind, or an object of it, is not here; None where it means something."""
 
     @property
     def mixed(self) -> bool:
@@ -81,13 +82,27 @@ class ArchiveSide:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self.label = archive.name
-        scope = archive.manifest.scope.namespaces
-        self.namespaces: Namespaces = None if scope is None else frozenset(scope)
-        self.omissions: Mapping[str, str] = {each.what: each.why for each in archive.manifest.omissions}
+        scope = archive.manifest.scope
+        self.namespaces: Namespaces = None if scope.namespaces is None else frozenset(scope.namespaces)
+        self._every_secret = scope.secrets
+        self._without_helm = Part.HELM in archive.manifest.left_out
+        self._omissions: Mapping[str, str] = {each.what: each.why for each in archive.manifest.omissions}
+
+    def unknown(self, resource: ResourceType, key: str = "") -> str | None:
+        """Say what was left out of it, because it might not be read or should not be."""
+        omission = self._omissions.get(f"{resource.full_name}/{key}" if key else resource.full_name)
+        if omission is not None:
+            return omission
+        release, secret = is_release_name(key.rpartition("/")[2]), resource.kind_and_group == SECRET.kind_and_group
+        if self._without_helm and (release or secret):
+            return "without encryption neither Helm data nor Secrets go in"
+        if secret and key and not (self._every_secret or release):
+            return "only the Secrets of Helm were asked for"
+        return None
 
     def kinds(self) -> Sequence[ResourceType]:
-        """Return the kinds of its collections."""
-        return [collection.resource.resource_type for collection in self._archive.manifest.collections]
+        """Return the kinds of its collections; documents that were derived from others say nothing more."""
+        return [each.resource.resource_type for each in self._archive.manifest.collections if not each.derived]
 
     def objects(self, resource: ResourceType, namespaces: Namespaces) -> Iterator[tuple[str, bytes]]:
         """Yield the objects of a collection; none where there is no such collection."""
@@ -125,20 +140,24 @@ class LiveSide:
 
     label = "live"
     namespaces: Namespaces = None
-    omissions: Mapping[str, str] = {}
 
     def __init__(self, ports: LivePorts, group: str, system_namespace: str, archive: Archive) -> None:
         self._ports = ports
         self._group = group
         self._system_namespace = system_namespace
         self._archive = archive
+        self._without_helm = Part.HELM in archive.manifest.left_out
         self.mixed = False
+
+    def unknown(self, resource: ResourceType, key: str = "") -> str | None:  # noqa: ARG002 - the signature is Side's
+        """Say that what is not there is not there."""
+        return None
 
     def kinds(self) -> Sequence[ResourceType]:
         """Return what is served of the group, and the other kinds of the archive."""
         served = [found for found in self._ports.discovery.group(self._group) if {"list", "get"} <= found.verbs]
-        archived = (collection.resource.resource_type for collection in self._archive.manifest.collections)
-        return [*served, *(found for found in archived if found.group not in (self._group, DERIVED_GROUP))]
+        archived = (each.resource.resource_type for each in self._archive.manifest.collections if not each.derived)
+        return [*served, *(found for found in archived if found.group != self._group)]
 
     def objects(self, resource: ResourceType, namespaces: Namespaces) -> Iterator[tuple[str, bytes]]:
         """Yield the live objects of a kind, by the version that the cluster prefers."""
@@ -155,11 +174,15 @@ class LiveSide:
         queries: Iterable[str | None] = [None] if namespaces is None else _in_order(namespaces)
         for namespace in queries:
             # Not begun anew when the snapshot expires: what was compared already cannot be taken back.
-            for page in self._ports.reader.pages(resource, KeyFields, ListQuery(namespace), restarts=0):
+            for page in self._ports.reader.pages(resource, KeyFields, ListQuery(namespace), restarts=0, whole=True):
                 self.mixed = self.mixed or page.mixed
                 for item in page.objects:
-                    if not (resource.built_in and item.key.name in MADE_BY_THE_CLUSTER):
+                    if not resource.built_in or self._is_backed_up(item.key.name):
                         yield str(item.key), bytes(item.body)
+
+    def _is_backed_up(self, name: str) -> bool:
+        """Say whether a backup would take a ConfigMap of this name."""
+        return name not in MADE_BY_THE_CLUSTER and not (self._without_helm and is_release_name(name))
 
     def _config_map_namespaces(self, resource: ResourceType) -> frozenset[str]:
         archived = (key.partition("/")[0] for key, _ in self._archived(resource))

@@ -18,11 +18,16 @@ FIELDS = 10
 class ObjectDifference(NamedTuple):
     """An object that differs."""
 
-    kind: str
+    resource: ResourceType
     key: str
     change: Change
     fields: tuple[FieldDifference, ...] = ()
     more_fields: int = 0
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+        return self.resource.kind
 
 
 class KindTally:
@@ -50,6 +55,11 @@ class Tally:
         """Count what comes for this kind."""
         self.kinds.append(KindTally(resource))
 
+    def drop(self) -> None:
+        """Forget the kind that was begun last."""
+        gone = self.kinds.pop().resource
+        self.named = [found for found in self.named if found.resource != gone]
+
     def one_sided(self, key: str, change: Change) -> None:
         """Count an object that only one side has."""
         self._count(key, change)
@@ -68,7 +78,7 @@ class Tally:
         kind = self.kinds[-1]
         kind.counts[change] += 1
         if len(self.named) < NAMED:
-            self.named.append(ObjectDifference(kind.resource.kind, key, change, fields, more_fields))
+            self.named.append(ObjectDifference(kind.resource, key, change, fields, more_fields))
 
     @property
     def differing(self) -> int:
