@@ -10,12 +10,13 @@ from tests import golden
 from tests.archive.fakes import MemoryStore
 from tests.backup.samples import a_cluster, back_up, config_map, observation
 from tests.backup.test_diff import SECRET, archive_of, diff, live, since, written
-from tests.backup.test_export import HELM, exported, revision
+from tests.backup.test_export import exported, revision
 from tests.backup.test_reports import a_cluster as small_crd
 from tests.fakes import Call
 from zenctl.archive.format import Omission
 from zenctl.backup.diff_report import diff_report
 from zenctl.backup.export_report import exported_report
+from zenctl.backup.helm import HELM_REVISION
 from zenctl.core.objects import CONFIG_MAP, ObjectKey
 from zenctl.core.report import Report
 from zenctl.errors import ExitCode, Expired
@@ -76,7 +77,7 @@ def files() -> Report:
 
 def files_with_more() -> Report:
     helm = [revision("zen", 3, deployed=True), revision("old", 1, deployed=False)]
-    told, _ = exported(written((SECRET, [("n/a", {"data": {}})]), (HELM, helm)), raw=True)
+    told, _ = exported(written((SECRET, [("n/a", {"data": {}})]), (HELM_REVISION, helm)), raw=True)
     return exported_report(told, "/backups/out")
 
 

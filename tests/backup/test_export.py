@@ -15,18 +15,18 @@ from tests.core.yaml12 import core_schema
 from tests.fakes import SilentProgress
 from tests.restore.samples import empty_cluster, files_of, restore
 from zenctl.archive.reader import Archive
-from zenctl.backup.compare import DERIVED_GROUP
 from zenctl.backup.diff import EVERYTHING, compare
 from zenctl.backup.export import Exported, export, exported_object, file_of
+from zenctl.backup.helm import HELM_REVISION as HELM
 from zenctl.backup.sides import ArchiveSide
 from zenctl.core.documents import documents
 from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, ResourceType
 from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID
 from zenctl.errors import Damaged, Refused
 from zenctl.product.crd import OBSERVATIONS
+from zenctl.product.installation import SERVICE, SERVICE_ACCOUNT
 from zenctl.restore.source import ArchiveSource
 
-HELM = ResourceType(DERIVED_GROUP, "v1", "HelmRevision", "helmrevisions", "helmrevision")
 INGESTER = msgspec.structs.replace(OBSERVATIONS, plural="ingesters", singular="ingester", kind="Ingester")
 
 
@@ -175,6 +175,15 @@ def test_kinds_without_objects_have_no_file_and_two_kinds_of_observations_one_ea
 def test_namespaces_in_the_archive_are_not_made_up():
     _, files = exported(written((OBSERVATIONS, [("n/a", {})]), (NAMESPACE, [("/n", {"spec": {"x": 1}})])))
     assert documents(files["namespaces.yaml"].encode())[0]["spec"] == {"x": 1}
+
+
+def test_what_one_cluster_gave_and_another_would_refuse_is_taken_off():
+    service = {"spec": {"clusterIP": "10.0.0.7", "clusterIPs": ["10.0.0.7"], "ports": [{"port": 1}]}}
+    headless = {"spec": {"clusterIP": "None", "clusterIPs": ["None"]}}
+    assert exported_object(SERVICE, service)["spec"] == {"ports": [{"port": 1}]}
+    assert exported_object(SERVICE, headless)["spec"] == headless["spec"]
+    account = exported_object(SERVICE_ACCOUNT, {"secrets": [{"name": "a-token"}], "imagePullSecrets": []})
+    assert set(account) == {"apiVersion", "kind", "metadata", "imagePullSecrets"}
 
 
 def test_secrets_are_pointed_out():

@@ -13,16 +13,18 @@ import msgspec
 
 from zenctl.archive.format import Collection
 from zenctl.archive.reader import Archive
-from zenctl.backup.compare import DERIVED_GROUP, NOT_RESTORED
+from zenctl.backup.compare import NOT_RESTORED
+from zenctl.backup.helm import HELM_REVISION
 from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, ResourceType
 from zenctl.core.observation import KIND
 from zenctl.core.provenance import provenance
 from zenctl.core.yaml_text import yaml_text
 from zenctl.errors import Damaged
 from zenctl.ports import BlobStore, Progress
+from zenctl.product.installation import SECRET, SERVICE, SERVICE_ACCOUNT
 
-HELM_KIND = "HelmRevision"
 _CHUNK_BYTES = 1 << 20
+_CLUSTER_IPS = ("clusterIP", "clusterIPs")
 
 
 class ExportedFile(NamedTuple):
@@ -76,8 +78,19 @@ def exported_object(resource: ResourceType, value: Mapping[str, Any]) -> dict[st
         if told:
             kept["annotations"] = {**annotations, **told}
     aside = {"apiVersion", "kind", "metadata", *(["status"] if resource.built_in else [])}
-    rest = {name: part for name, part in value.items() if name not in aside}
+    rest = _portable(resource, {name: part for name, part in value.items() if name not in aside})
     return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": kept, **rest}
+
+
+def _portable(resource: ResourceType, rest: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what a cluster gave an object of a built-in kind, and another would refuse."""
+    if resource.kind_and_group == SERVICE.kind_and_group:
+        spec = rest.get("spec")
+        if isinstance(spec, dict) and spec.get("clusterIP") != "None":  # that is a headless one, and stays so
+            return {**rest, "spec": {name: part for name, part in spec.items() if name not in _CLUSTER_IPS}}
+    if resource.kind_and_group == SERVICE_ACCOUNT.kind_and_group:
+        return {name: part for name, part in rest.items() if name != "secrets"}
+    return rest
 
 
 def export(archive: Archive, store: BlobStore, progress: Progress, *, raw: bool = False) -> Exported:
@@ -101,8 +114,8 @@ class _Export:
         observations = sum(each.resource.kind == KIND for each in collections)
         for collection in collections:
             resource = collection.resource.resource_type
-            if resource.group == DERIVED_GROUP:
-                if resource.kind == HELM_KIND:
+            if collection.derived:
+                if collection.folder == HELM_REVISION.kind_and_group:
                     undeployed = self._helm(collection)
             elif collection.count:
                 self._objects(collection, resource, file_of(resource, alone=observations == 1))
@@ -112,7 +125,7 @@ class _Export:
             archive=self._archive.name,
             files=tuple(sorted(self._files)),
             raw=self._raw,
-            holds_secrets=any(c.resource.kind == "Secret" and not c.resource.group and c.count for c in collections),
+            holds_secrets=any(each.folder == SECRET.kind_and_group and each.count for each in collections),
             undeployed=undeployed,
         )
 
@@ -133,7 +146,8 @@ class _Export:
         try:
             value = msgspec.json.decode(line, type=dict[str, Any])
             typed = {"apiVersion": resource.api_version, "kind": resource.kind}
-            return f"---\n{yaml_text({**typed, **value} if self._raw else exported_object(resource, value))}"
+            found = {**typed, **value} if self._raw else exported_object(resource, value)
+            return f"---\n{yaml_text(found, blocks=True)}"
         except (ValueError, RecursionError) as error:
             why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise Damaged(f"archive {self._archive.name}: object {key} cannot be written as YAML: {why}") from None
@@ -153,7 +167,8 @@ class _Export:
             try:
                 revision = msgspec.json.decode(line, type=_Revision)
             except msgspec.MsgspecError as error:
-                raise Damaged(f"archive {self._archive.name}: {HELM_KIND} {key} is not readable: {error}") from None
+                what = f"{HELM_REVISION.kind} {key}"
+                raise Damaged(f"archive {self._archive.name}: {what} is not readable: {error}") from None
             namespace, _, _ = key.rpartition("/")
             best = found.setdefault(f"{namespace}.{revision.release}".lstrip("."), None)
             if revision.deployed and (best is None or revision.revision > best.revision):
