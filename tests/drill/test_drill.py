@@ -9,17 +9,18 @@ import pytest
 from tests import golden
 from tests.archive.fakes import MemoryStore, Mirror
 from tests.backup.samples import OBSERVATION_FOLDER, a_cluster, back_up
+from tests.backup.test_diff import SECRET, written
 from tests.drill.samples import altered, an_archive, connect, drilled, ports_of
 from zenctl.archive.reader import open_archive
 from zenctl.backup.compare import Change
 from zenctl.backup.notes import DrillRecord
-from zenctl.core.objects import KeyFields
+from zenctl.core.objects import CONFIG_MAP, KeyFields
 from zenctl.core.report import Report
 from zenctl.drill.report import drill_report
 from zenctl.drill.run import Call, Drilled, DrillOptions, EmbeddedCluster, drill
 from zenctl.errors import Damaged, ExitCode, Unreachable
+from zenctl.product.installation import SERVICE
 from zenctl.render import View, render
-from zenctl.restore.read import read_and_plan
 
 CRDS = "CustomResourceDefinition.apiextensions.k8s.io"
 
@@ -226,15 +227,21 @@ def _without_phase(folder: str, value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def test_what_a_restore_passes_over_is_named_and_no_difference(monkeypatch):
-    def plan_without_config_maps(*arguments: Any) -> Any:
-        plan = read_and_plan(*arguments)
-        return plan._replace(batches=tuple(batch for batch in plan.batches if batch.batch.kind != "ConfigMap"))
+def passed_over() -> Drilled:
+    release = "zen-system/sh.helm.release.v1.zen.v1"
+    return drilled(
+        written(
+            (CONFIG_MAP, [("zen-system/filters", {"data": {"a": "b"}}), (release, {"data": {"release": "x"}})]),
+            (SERVICE, [("zen-system/zen-watcher", {"spec": {}})]),
+            (SECRET, [(release, {})]),
+        )
+    )
 
-    monkeypatch.setattr("zenctl.drill.run.read_and_plan", plan_without_config_maps)
-    found = drilled(an_archive())
-    assert (found.not_restored, found.equal) == (("configmaps",), True)
-    assert "passes over these, as it should: configmaps" in str(drill_report(found).blocks[-1])
+
+def test_what_a_restore_passes_over_is_named_and_no_difference():
+    found = passed_over()
+    assert (found.equal, found.drilled, found.restorable) == (True, 1, 1)
+    assert len(found.not_restored) == 3
 
 
 def equal() -> Report:
@@ -257,7 +264,16 @@ def stopped() -> Report:
     return drill_report(without_crd())
 
 
+def with_installation() -> Report:
+    return drill_report(passed_over())
+
+
+REPORTS = (equal, sampled, refused, lost, stopped, with_installation)
+
+
 @pytest.mark.parametrize("fmt", ["table", "json", "yaml", "markdown"])
-@pytest.mark.parametrize("report", [equal, sampled, refused, lost, stopped], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "report", [equal, sampled, refused, lost, stopped, with_installation], ids=lambda make: make.__name__
+)
 def test_it_is_told_in_every_format(report, fmt):
     golden.check(f"drill/{report.__name__}.{fmt}", "".join(render(report(), fmt, View(width=None, colour=False))))

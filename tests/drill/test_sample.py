@@ -9,17 +9,21 @@ from hypothesis import strategies as st
 
 from tests.archive.fakes import MemoryStore
 from tests.backup.samples import OBSERVATION_FOLDER, a_cluster, back_up, config_map
-from tests.backup.test_diff import written
-from tests.backup.test_export import HELM, revision
+from tests.backup.test_diff import SECRET, written
+from tests.backup.test_export import revision
 from tests.drill.samples import an_archive
 from zenctl.archive.reader import Archive
+from zenctl.backup.helm import HELM_REVISION
 from zenctl.core.objects import CONFIG_MAP
-from zenctl.drill.sample import Sample, SampledSource, choose, shares
+from zenctl.drill.sample import Sample, choose, shares
 from zenctl.product.crd import OBSERVATIONS
 
 
 def keys(sample: Sample) -> dict[str, list[str]]:
-    return {each.folder: [key for key, _ in sample.in_key_order(each)] for each in sample.collections}
+    return {
+        f"{batch.kind}.{batch.group or 'core'}": [key for key, _ in sample.in_key_order(batch)]
+        for batch in sample.batches()
+    }
 
 
 @pytest.mark.parametrize(
@@ -64,14 +68,12 @@ def test_the_seed_decides():
     assert first == again != other
 
 
-def test_the_source_gives_what_the_sample_has():
+def test_a_restore_gets_what_the_sample_has():
     sample = choose(an_archive(50), 11, seed=3)
-    source = SampledSource(sample)
-    for batch in source.batches():
-        found = [msgspec.json.decode(line)["metadata"]["name"] for line in source.objects(batch)]
+    for batch in sample.batches():
+        found = [msgspec.json.decode(line)["metadata"]["name"] for line in sample.objects(batch)]
         assert len(found) == batch.objects
-        folder = f"{batch.kind}.{batch.group or 'core'}"
-        assert found == [key.rpartition("/")[2] for key in keys(sample)[folder]]
+        assert found == [key.rpartition("/")[2] for key, _ in sample.in_key_order(batch)]
 
 
 def test_an_unsorted_archive_can_be_sampled():
@@ -79,17 +81,26 @@ def test_an_unsorted_archive_can_be_sampled():
     sample = choose(unsorted, 10, seed=0)
     (found,) = keys(sample).values()
     assert (len(found), found) == (10, sorted(found))
-    (collection,) = sample.collections
-    assert sorted(found) == sorted(
-        f"n/{msgspec.json.decode(line)['metadata']['name']}" for line in sample.lines(collection)
+    (batch,) = sample.batches()
+    names = [msgspec.json.decode(line)["metadata"]["name"] for line in sample.objects(batch)]
+    assert sorted(found) == sorted(f"n/{name}" for name in names)
+
+
+def test_only_what_a_restore_brings_back_is_drilled():
+    release = "zen-system/sh.helm.release.v1.zen.v1"
+    archive = written(
+        (CONFIG_MAP, [("zen-system/filters", {}), (release, {})]),
+        (SECRET, [(release, {})]),
+        (HELM_REVISION, [revision("zen", 1, deployed=True)]),
+        (OBSERVATIONS, [("n/a", {})]),
     )
-
-
-def test_what_was_derived_is_not_drilled():
-    archive = written((HELM, [revision("zen", 1, deployed=True)]), (OBSERVATIONS, [("n/a", {})]))
-    sample = choose(archive, 10, seed=0)
-    assert [each.resource.kind for each in sample.collections] == ["Observation"]
-    assert [batch.kind for batch in SampledSource(sample).batches()] == ["Observation"]
+    for most in (10, 1):
+        found = keys(choose(archive, most, seed=0))
+        assert set(found) == {"ConfigMap.core", OBSERVATION_FOLDER}
+        assert release not in found["ConfigMap.core"]
+    whole = choose(archive, 10, seed=0)
+    assert keys(whole)["ConfigMap.core"] == ["zen-system/filters"]
+    assert [each.what for each in whole.left_out] == ["1 Helm revisions in ConfigMaps", "1 Helm revisions in Secrets"]
 
 
 def test_every_byte_is_read_though_a_sample_is_drilled():
@@ -97,8 +108,8 @@ def test_every_byte_is_read_though_a_sample_is_drilled():
     cluster = a_cluster(observations=3_000, page_size=500)
     cluster.put(CONFIG_MAP, config_map("more"))
     archive: Archive = back_up(cluster, store)[1]
-    source = SampledSource(choose(archive, 10, seed=0))
+    sample = choose(archive, 10, seed=0)
     store.reads.clear()
-    for batch in source.batches():
-        assert len(list(source.objects(batch))) == batch.objects
+    for batch in sample.batches():
+        assert len(list(sample.objects(batch))) == batch.objects
     assert {read.offset for read in store.reads} == {member.offset for _, member in archive.members()}

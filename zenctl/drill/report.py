@@ -37,6 +37,13 @@ class DrillFailure(Result, frozen=True):
     why: str
 
 
+class NotRestored(Result, frozen=True):
+    """Something that a restore passes over, as it is meant to, and why."""
+
+    what: str
+    why: str
+
+
 class BackupDrilled(Result, frozen=True):
     """What a restore drill found. In its objects, left is the archive and right the restored cluster."""
 
@@ -57,7 +64,7 @@ class BackupDrilled(Result, frozen=True):
     more_differing: int
     failed: tuple[DrillFailure, ...]
     unreadable: tuple[str, ...]
-    not_restored: tuple[str, ...]
+    not_restored: tuple[NotRestored, ...]
     stopped: str | None
 
 
@@ -71,7 +78,7 @@ def drill_report(found: Drilled) -> Report:
         created_at=footer.created_at,
         drilled_at=found.at,
         equal=found.equal,
-        objects=footer.objects,
+        objects=found.restorable,
         drilled=found.drilled,
         sampled=found.sampled,
         seed=found.options.seed if found.sampled else None,
@@ -82,7 +89,7 @@ def drill_report(found: Drilled) -> Report:
         more_differing=tally.differing - len(tally.named),
         failed=tuple(DrillFailure(kind=f.kind, name=f.key, why=f.why) for f in found.failures),
         unreadable=found.unreadable,
-        not_restored=found.not_restored,
+        not_restored=tuple(NotRestored(what=each.what, why=each.why) for each in found.not_restored),
         stopped=found.stopped or None,
     )
     blocks = (Facts(_facts(found, data)), _kind_table(data.kinds), *_problems(found, data))
@@ -106,7 +113,7 @@ def _facts(found: Drilled, data: BackupDrilled) -> tuple[tuple[str, Cell], ...]:
     if data.sampled:
         facts.append(("drilled", f"a sample of {data.drilled:,} of {data.objects:,} objects, seed {data.seed}"))
     else:
-        facts.append(("drilled", f"all {data.drilled:,} objects"))
+        facts.append(("drilled", f"{data.drilled:,} objects, all that a restore brings back"))
     facts.append(("took", took(found.seconds, data.drilled)))
     facts.append(("came back equal", Toned("yes", Tone.GOOD) if data.equal else Toned("no", Tone.BAD)))
     return tuple(facts)
@@ -130,5 +137,6 @@ def _problems(found: Drilled, data: BackupDrilled) -> list[Block]:
     # What was not taken is told above with its reason, and need not be told again as missing.
     blocks += difference_blocks(found.tally, _WORDS, found.refused)
     if data.not_restored:
-        blocks.append(Text(f"A restore passes over these, as it should: {', '.join(data.not_restored)}."))
+        left = tuple((row.what, row.why) for row in data.not_restored)
+        blocks.append(Table((Column("a restore passes over"), Column("because", shrinks=True)), left))
     return blocks

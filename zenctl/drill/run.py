@@ -11,19 +11,19 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from zenctl.access.identity import ALWAYS_ALLOWED_GROUP, User
-from zenctl.archive.format import Collection
 from zenctl.archive.reader import Archive
 from zenctl.backup.compare import Change, Judge, join
 from zenctl.backup.notes import DrillRecord
 from zenctl.backup.tally import Tally
 from zenctl.core.objects import KeyFields, ObjectKey, ResourceType
-from zenctl.drill.sample import Sample, SampledSource, choose
+from zenctl.drill.sample import Sample, choose
 from zenctl.errors import NotFound, ZenctlError
 from zenctl.ports import AccessReviewer, Clock, Discovery, ObjectReader, ObjectWriter, Progress, Workers
 from zenctl.restore.apply import Outcome, apply
-from zenctl.restore.batch import Batch
+from zenctl.restore.batch import Batch, LeftOut
 from zenctl.restore.decide import OnConflict
 from zenctl.restore.read import RestorePorts, read_and_plan
+from zenctl.restore.source import ArchiveSource
 from zenctl.sandbox.apiserver.messages import Response
 from zenctl.sandbox.apiserver.server import ApiServer, Options
 
@@ -84,13 +84,15 @@ class Drilled(NamedTuple):
     archive: Archive
     options: DrillOptions
     at: datetime
+    restorable: int
+    """How many objects of the archive a restore brings back."""
     drilled: int
     sampled: bool
     tally: Tally
     failures: tuple[Failure, ...]
     unreadable: tuple[str, ...]
-    not_restored: tuple[str, ...]
-    """Kinds that a restore passes over, as it is meant to."""
+    not_restored: tuple[LeftOut, ...]
+    """What a restore passes over, as it is meant to."""
     stopped: str
     """Why the restore ended before its time; "" where it did not."""
     restore_seconds: float
@@ -149,31 +151,29 @@ class _Drill:
         clock = self._ports.clock
         at, began = clock.now(), clock.monotonic()
         sample = choose(self._archive, self._options.max_objects, self._options.seed)
-        source = SampledSource(sample)
-        outcome, stopped = self._restore(source)
+        outcome, stopped = self._restore(sample)
         restored = clock.monotonic()
-        tried = {_kind_and_group(batch) for batch in (source.batches() if outcome is None else _batches(outcome))}
         tally = Tally()
-        for collection in sample.collections:
-            if collection.folder in tried:
-                self._compare(sample, collection, tally)
-        passed_over = [each for each in sample.collections if each.count and each.folder not in tried]
+        for batch in sample.batches():
+            if batch.objects or batch.is_definitions:
+                self._compare(sample, batch, tally)
         return Drilled(
             archive=self._archive,
             options=self._options,
             at=at,
-            drilled=sum(sample.count(collection) for collection in sample.collections),
+            restorable=sum(batch.objects for batch in ArchiveSource(self._archive).batches()),
+            drilled=sum(batch.objects for batch in sample.batches()),
             sampled=sample.is_part,
             tally=tally,
             failures=_failures(outcome),
             unreadable=outcome.plan.unreadable if outcome else (),
-            not_restored=tuple(collection.resource.resource_type.full_name for collection in passed_over),
+            not_restored=sample.left_out,
             stopped=stopped,
             restore_seconds=restored - began,
             seconds=clock.monotonic() - began,
         )
 
-    def _restore(self, source: SampledSource) -> tuple[Outcome | None, str]:
+    def _restore(self, source: Sample) -> tuple[Outcome | None, str]:
         """Do what zenctl restore does to an empty cluster; return why it stopped where it did."""
         cluster = self._cluster
         ports = RestorePorts(
@@ -193,29 +193,29 @@ class _Drill:
                 raise
             return None, error.message
 
-    def _compare(self, sample: Sample, collection: Collection, tally: Tally) -> None:
-        resource = collection.resource.resource_type
+    def _compare(self, sample: Sample, batch: Batch, tally: Tally) -> None:
+        resource = sample.resource(batch)
         judge = Judge(resource)
         tally.begin(resource)
-        self._ports.progress.begin(f"comparing {resource.plural}", sample.count(collection))
-        for key, archived, restored in join(sample.in_key_order(collection), self._restored(sample, collection)):
+        self._ports.progress.begin(f"comparing {resource.plural}", batch.objects)
+        for key, archived, restored in join(sample.in_key_order(batch), self._restored(sample, batch)):
             self._ports.progress.advance()
             if archived is None:
                 tally.one_sided(key, Change.ADDED)
             elif restored is None:
                 tally.one_sided(key, Change.REMOVED)
             else:
-                tally.both(key, judge.differences(archived, restored))
+                tally.both(key, judge.differences(key, archived, restored))
         self._ports.progress.end()
 
-    def _restored(self, sample: Sample, collection: Collection) -> Iterator[tuple[str, bytes]]:
+    def _restored(self, sample: Sample, batch: Batch) -> Iterator[tuple[str, bytes]]:
         """Yield the objects of a kind in the embedded cluster; of built-in kinds those that were to be restored."""
-        resource = collection.resource.resource_type
+        resource = sample.resource(batch)
         try:
             if resource.built_in:
-                yield from self._looked_up(resource, sample.in_key_order(collection))
+                yield from self._looked_up(resource, sample.in_key_order(batch))
                 return
-            for page in self._cluster.reader.pages(resource, KeyFields):
+            for page in self._cluster.reader.pages(resource, KeyFields, whole=True):
                 yield from ((str(item.key), bytes(item.body)) for item in page.objects)
         except NotFound:
             return  # the kind is not even served
@@ -228,16 +228,6 @@ class _Drill:
             except NotFound:
                 continue
             yield key, bytes(found.body)
-
-
-def _batches(outcome: Outcome) -> Iterator[Batch]:
-    """Yield what was restored, or should have been."""
-    yield from (batch for batch in outcome.plan.source.batches() if batch.is_definitions)
-    yield from (planned.batch for planned in outcome.plan.batches)
-
-
-def _kind_and_group(batch: Batch) -> str:
-    return f"{batch.kind}.{batch.group or 'core'}"
 
 
 def _failures(outcome: Outcome | None) -> tuple[Failure, ...]:

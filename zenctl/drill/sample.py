@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 from zenctl.archive.format import Collection
+from zenctl.archive.members import key_of
 from zenctl.archive.reader import Archive
-from zenctl.backup.compare import DERIVED_GROUP
 from zenctl.backup.sides import in_key_order
-from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
+from zenctl.core.objects import ResourceType
 from zenctl.errors import ZenctlError
 from zenctl.restore.batch import Batch
 from zenctl.restore.source import ArchiveSource
@@ -31,11 +31,14 @@ def shares(counts: Sequence[int], budget: int) -> list[int]:
     return given
 
 
-class Sample:
-    """The objects of an archive that are drilled, by their keys; a collection without an entry is drilled whole."""
+class Sample(ArchiveSource):
+    """What is drilled of what a restore would take from an archive; a batch without an entry in keys is, whole."""
 
-    def __init__(self, archive: Archive, keys: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, archive: Archive, keys: Mapping[int, frozenset[str]]) -> None:
+        super().__init__(archive)
         self.archive = archive
+        self.failed: ZenctlError | None = None
+        """Why the archive could not be read to its end, which is no fault of the restore."""
         self._keys = keys
 
     @property
@@ -43,73 +46,51 @@ class Sample:
         """Whether anything is left out."""
         return bool(self._keys)
 
-    @property
-    def collections(self) -> Sequence[Collection]:
-        """The collections that can be restored: not those that were derived from others."""
-        return [each for each in self.archive.manifest.collections if each.resource.group != DERIVED_GROUP]
+    def batches(self) -> Sequence[Batch]:
+        """Return what is restored, with the number of objects that are drilled."""
+        return tuple(
+            batch._replace(objects=len(self._keys[batch.place])) if batch.place in self._keys else batch
+            for batch in super().batches()
+        )
 
-    def count(self, collection: Collection) -> int:
-        """Return how many objects of a collection are drilled."""
-        keys = self._keys.get(collection.folder)
-        return collection.count if keys is None else len(keys)
+    def objects(self, batch: Batch) -> Iterator[bytes]:
+        """Yield the lines that are drilled; all of the collection is read."""
+        keys = self._keys.get(batch.place)
+        try:
+            for line in super().objects(batch):
+                if keys is None or key_of(line) in keys:
+                    yield line
+        except ZenctlError as error:
+            self.failed = error
+            raise
 
-    def lines(self, collection: Collection) -> Iterator[bytes]:
-        """Yield the objects of a collection that are drilled, in the order of the file; all of it is read."""
-        return (line for _, line in self._chosen(collection, self.archive.objects(collection)))
+    def resource(self, batch: Batch) -> ResourceType:
+        """Return the resource of a batch."""
+        return self._collection(batch).resource.resource_type
 
-    def in_key_order(self, collection: Collection) -> Iterator[tuple[str, bytes]]:
-        """Yield them with their keys, ascending."""
-        return self._chosen(collection, in_key_order(self.archive, collection))
-
-    def _chosen(self, collection: Collection, every: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-        keys = self._keys.get(collection.folder)
+    def in_key_order(self, batch: Batch) -> Iterator[tuple[str, bytes]]:
+        """Yield what is drilled with its keys, ascending."""
+        collection = self._collection(batch)
+        keys = self._keys.get(batch.place)
+        if keys is None and batch.objects != collection.count:  # not everything in it is restored
+            keys = frozenset(map(key_of, self.objects(batch)))
+        every = in_key_order(self.archive, collection)
         return every if keys is None else (item for item in every if item[0] in keys)
+
+    def _collection(self, batch: Batch) -> Collection:
+        return self.archive.manifest.collections[batch.place]
 
 
 def choose(archive: Archive, most: int, seed: int) -> Sample:
     """Choose what to drill: everything where it is at most so much, else so much besides the CRDs."""
-    parted = [each for each in Sample(archive, {}).collections if not _is_definitions(each)]
-    if sum(each.count for each in parted) <= most:
-        return Sample(archive, {})
-    keys: dict[str, frozenset[str]] = {}
-    for collection, share in zip(parted, shares([each.count for each in parted], most), strict=True):
-        if share < collection.count:
-            chosen = frozenset(Random(f"{seed}/{collection.folder}").sample(range(collection.count), share))
-            every = enumerate(archive.objects(collection))
-            keys[collection.folder] = frozenset(key for place, (key, _) in every if place in chosen)
+    whole = Sample(archive, {})
+    parted = [batch for batch in whole.batches() if not batch.is_definitions]
+    if sum(batch.objects for batch in parted) <= most:
+        return whole
+    keys: dict[int, frozenset[str]] = {}
+    for batch, share in zip(parted, shares([batch.objects for batch in parted], most), strict=True):
+        if share < batch.objects:
+            chosen = frozenset(Random(f"{seed}/{batch.kind}").sample(range(batch.objects), share))
+            every = enumerate(whole.objects(batch))
+            keys[batch.place] = frozenset(key_of(line) for place, line in every if place in chosen)
     return Sample(archive, keys)
-
-
-def _is_definitions(collection: Collection) -> bool:
-    return collection.folder == CUSTOM_RESOURCE_DEFINITION.kind_and_group
-
-
-class SampledSource(ArchiveSource):
-    """The objects of a sample, as what a restore takes objects from."""
-
-    def __init__(self, sample: Sample) -> None:
-        super().__init__(sample.archive)
-        self.failed: ZenctlError | None = None
-        """Why the archive could not be read to its end, which is no fault of the restore."""
-        self._sample = sample
-        self._counts = {
-            place: sample.count(each)
-            for place, each in enumerate(sample.archive.manifest.collections)
-            if each in sample.collections
-        }
-
-    def batches(self) -> Sequence[Batch]:
-        """Return the collections that can be restored, with the number of their objects that are drilled."""
-        return tuple(
-            batch._replace(objects=self._counts[batch.place])
-            for batch in super().batches()
-            if batch.place in self._counts
-        )
-
-    def objects(self, batch: Batch) -> Iterator[bytes]:
-        """Yield the lines of a collection that are drilled."""
-        try:
-            yield from self._sample.lines(self._sample.archive.manifest.collections[batch.place])
-        except ZenctlError as error:
-            self.failed = error
-            raise
