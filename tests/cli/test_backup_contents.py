@@ -183,6 +183,17 @@ def test_what_a_drill_found_is_noted_beside_the_archive(world):
     assert listed["name"] == archive.name
 
 
+def test_a_drill_that_was_equal_is_told_to_metrics(world):
+    archive, file = an_archive(world), world.folder / "drill.prom"
+    assert run("backup", "drill", archive, "--metrics-file", file).code == 0
+    assert "zenctl_backup_last_drill_timestamp_seconds{" in file.read_text()
+    file.unlink()
+    world.events[0]["spec"]["tags"] = "not a list"
+    archive.unlink()
+    assert run("backup", "drill", an_archive(world), "--metrics-file", file).code == ExitCode.FINDINGS
+    assert not file.exists()
+
+
 def test_a_drill_whose_note_cannot_be_kept_says_so(world, monkeypatch):
     archive = an_archive(world)
 

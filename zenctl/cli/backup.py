@@ -188,7 +188,9 @@ def show(
     archive: Annotated[
         str,
         typer.Argument(
-            metavar="ARCHIVE", help="latest, the start of an id, a name in the store, or a file.", show_default=False
+            metavar="ARCHIVE",
+            help="latest, the start of an id, a name in the store, a file, or its URL.",
+            show_default=False,
         ),
     ] = "",
     object_: Annotated[

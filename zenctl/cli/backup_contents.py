@@ -12,6 +12,7 @@ from zenctl.cli.arguments import ApiGroupOption, NamespaceOption, SelectorOption
 from zenctl.cli.keys import IdentityOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session, export_folder
+from zenctl.cli.unattended import MetricsFileOption, PushMetricsOption, Told, record
 from zenctl.core.observation import GROUP
 from zenctl.core.report import Report
 from zenctl.errors import ExitCode, UsageError, ZenctlError
@@ -27,7 +28,7 @@ app = new_group("", "What archives hold.")
 _CODES = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED, ExitCode.DAMAGED)
 
 _LIVE = "live"
-_ARCHIVE_HELP = "latest, the start of an id, a name in the store, or a file"
+_ARCHIVE_HELP = "latest, the start of an id, a name in the store, a file, or its URL"
 
 
 @command(app, "diff", codes=(ExitCode.FINDINGS, ExitCode.NO_DATA, *_CODES))
@@ -126,6 +127,8 @@ def drill(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Which sample.")] = 0,
     identity: IdentityOption = None,
     cluster: ClusterOption = "",
+    metrics_file: MetricsFileOption = "",
+    push_metrics: PushMetricsOption = "",
 ) -> Report:
     """Prove that an archive restores, in an embedded cluster.
 
@@ -144,15 +147,20 @@ def drill(
     from zenctl.drill.report import drill_report
     from zenctl.drill.run import DrillOptions, DrillPorts
     from zenctl.drill.run import drill as run_drill
+    from zenctl.unattended.metrics import Labels, of_drill
 
     store, name = locate(session, archive, cluster)
     opened = open_archive(store, name, keys.keys(session.settings.environ, identity))
     ports = DrillPorts(connect=session.embedded, progress=session.progress, clock=session.clock)
 
-    def record(found: DrillRecord) -> None:
+    def note(drilled: DrillRecord) -> None:
         try:
-            record_verification(store, name, opened.footer, drill=found)
+            record_verification(store, name, opened.footer, drill=drilled)
         except ZenctlError as error:
             session.warn(f"the drill of {name} could not be noted beside it: {error.message}")
 
-    return drill_report(run_drill(ports, opened, DrillOptions(max_objects, seed), record))
+    found = run_drill(ports, opened, DrillOptions(max_objects, seed), note)
+    if found.equal and (metrics_file or push_metrics):
+        labels = Labels(opened.footer.cluster_name, opened.footer.set_name)
+        record(session, Told(metrics_file, push_metrics), labels, of_drill(session.clock.now()))
+    return drill_report(found)
