@@ -36,7 +36,7 @@ class CommandGroup(NamedTuple):
 COMMANDS = {
     group.name: group
     for group in (
-        CommandGroup("backup", "zenctl.cli.backup", "Back up Observations; list, show and verify backups."),
+        CommandGroup("backup", "zenctl.cli.backup", "Back up Observations; prove, compare, keep and drill backups."),
         CommandGroup(
             "restore", "zenctl.cli.restore", "Bring back what a backup or kubectl's files hold, status included."
         ),

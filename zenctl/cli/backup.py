@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from zenctl.ports import BlobStore, ObjectReader
     from zenctl.unattended.guard import Guard
 
-app = new_group("backup", "Back up Observations; list, show and verify backups.")
+app = new_group("backup", "Back up Observations; prove, compare, keep and drill backups.")
 app.add_typer(backup_contents.app)
 app.add_typer(backup_keep.app)
 
@@ -71,7 +71,7 @@ def create(
     push_metrics: PushMetricsOption = "",
     event: EventOption = None,
 ) -> Report:
-    """Back up Observations, or list, show and verify backups.
+    """Back up Observations; or prove, compare, keep and drill backups.
 
     Without a sub-command it creates a backup: the CRDs of the group and all their objects with status, of
     all namespaces, in memory that does not grow with their number; and of the watcher's own namespace its
