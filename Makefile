@@ -34,8 +34,8 @@ $(TOOLS): tests/debian.py | $(STAMP)
 # server for az:// needs node and npm, and its tests are skipped by name without.
 $(STORES): tests/blob/requirements-moto.txt tests/blob/azurite/package-lock.json | $(STAMP)
 	@mkdir -p $(@D)/azurite
-	$(PYTHON) -m venv --without-pip --clear $(@D)/moto
-	$(BIN)/uv pip install --quiet --python $(@D)/moto --require-hashes -r tests/blob/requirements-moto.txt
+	$(PYTHON) -m venv --clear $(@D)/moto
+	$(@D)/moto/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/blob/requirements-moto.txt
 	cp tests/blob/azurite/package*.json $(@D)/azurite
 	if command -v npm >/dev/null && npm ci --prefix $(@D)/azurite --ignore-scripts --no-audit --no-fund --loglevel=error; \
 	then touch $(@D)/azurite/.installed; else echo "azurite could not be installed (it needs npm): the tests of az:// will be skipped"; fi
