@@ -52,7 +52,6 @@ WHILE_STREAMING = [
     "reset:verb=watch,times=1",
     "reset:verb=watch,resource=zenevents,after-bytes=5000",
     "reset:verb=watch,resource=zenevents,after-bytes=1500000",
-    "reset:verb=watch,resource=configmaps,after-bytes=100",
 ]
 
 

@@ -70,17 +70,24 @@ class Collector:
         self.omissions.append(Omission(what=what, why=why.message))
 
     def collect(self, resource: ResourceType, query: ListQuery) -> Denied | None:
-        """Write all of a collection; return why not, where it may not be read. Raises NotFound."""
-        return self.sift(resource, query, Sieve(KeyFields))
+        """Write all of a large collection; return why not, where it may not be read. Raises NotFound."""
+        return self.sift(resource, query, Sieve(KeyFields), large=True)
 
     def sift(
-        self, resource: ResourceType, query: ListQuery, sieve: Sieve[Fields], *, may_be_absent: bool = False
+        self,
+        resource: ResourceType,
+        query: ListQuery,
+        sieve: Sieve[Fields],
+        *,
+        may_be_absent: bool = False,
+        large: bool = False,
     ) -> Denied | None:
         """Write what a sieve keeps of a collection; return why not, where it may not be read.
 
+        A large one is asked for as a stream, which takes the right to watch; for a small one that is not worth it.
         Raises NotFound where the cluster does not serve it, unless it ``may_be_absent``.
         """
-        pages = self.reader.pages(resource, sieve.fields, query, restarts=self._reading.restarts, whole=True)
+        pages = self.reader.pages(resource, sieve.fields, query, restarts=self._reading.restarts, whole=large)
         try:
             first = next(pages, None)
         except Denied as denied:
