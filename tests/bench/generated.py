@@ -1,10 +1,11 @@
 """``make bench-generated``: one backup of any number of objects, against a server that makes them up.
 
-    python -m tests.bench.generated [--objects 10000 100000 1000000]
+    python -m tests.bench.generated [--objects 10000 100000 1000000] [--streams]
 
 A real server would be the slower side, and a million real objects would not fit into etcd. This one answers LIST with
-pages that it joins from a template, as fast as the loopback address takes them, in a process of its own. So what is
-measured is zenctl's own work: its processor time for an object, and whether its memory depends on their number.
+pages that it joins from a template, as fast as the loopback address takes them, in a process of its own; with
+--streams it answers a WATCH for initial events, each in an HTTP chunk of its own as real servers send them. So what
+is measured is zenctl's own work: its processor time for an object, and whether its memory depends on their number.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _VERSION = "v1alpha1"
 _FLAT_BYTES = 10e6
 _RATE = 25_000
 _NAMESPACES = 100
+_EVENTS_AT_ONCE = 200
+_COLLECTION = f"/apis/{GROUP}/{_VERSION}/zenevents"
 
 
 class _Generated:
@@ -82,6 +85,25 @@ class _Generated:
         )
         yield b"]}"
 
+    def stream(self) -> Iterator[bytes]:
+        """Yield the initial events of a watch, then the bookmark, in chunks as they go over the wire."""
+        one, two, three = self._parts
+        each = self.objects // _NAMESPACES + 1
+        begin = b'{"type":"ADDED","object":'
+        for start in range(0, self.objects, _EVENTS_AT_ONCE):
+            numbers = range(start, min(self.objects, start + _EVENTS_AT_ONCE))
+            yield b"".join(
+                _chunk(b'%b%b"o-%09d"%b"team-%03d"%b}\n' % (begin, one, number, two, number // each, three))
+                for number in numbers
+            )
+        metadata = {"resourceVersion": "9", "annotations": {"k8s.io/initial-events-end": "true"}}
+        bookmark = {"type": "BOOKMARK", "object": {"kind": "Observation", "metadata": metadata}}
+        yield _chunk(json.dumps(bookmark).encode() + b"\n") + b"0\r\n\r\n"
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
 
 def _object() -> dict[str, Any]:
     """Return an object of ordinary size with @ in the place of its name and its namespace."""
@@ -91,7 +113,7 @@ def _object() -> dict[str, Any]:
     return {**found, "metadata": {"name": "@", "namespace": "@", **rest, **server}}
 
 
-def serve(objects: int) -> None:
+def serve(objects: int, *, streams: bool) -> None:
     """Answer until the process is killed; print the port first."""
     generated = _Generated(objects)
 
@@ -101,7 +123,15 @@ def serve(objects: int) -> None:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-            if parts.path == f"/apis/{GROUP}/{_VERSION}/zenevents" and "watch" not in query:
+            if parts.path == _COLLECTION and streams and "sendInitialEvents" in query:
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                for piece in generated.stream():
+                    self.wfile.write(piece)
+                return
+            if parts.path == _COLLECTION and "watch" not in query:
                 pieces = list(generated.page(int(query.get("continue", "0")), int(query.get("limit", "0"))))
                 self._answer(200, pieces)
                 return
@@ -133,9 +163,10 @@ def serve(objects: int) -> None:
 
 
 @contextmanager
-def serving(objects: int) -> Iterator[str]:
+def serving(objects: int, *, streams: bool) -> Iterator[str]:
     """Yield the URL of a server in a process of its own."""
     command = [sys.executable, "-m", "tests.bench.generated", "--serve", str(objects)]
+    command += ["--streams"] if streams else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -156,9 +187,9 @@ class Measured:
         return self.objects / self.processor_seconds
 
 
-def measure(objects: int, *more: str) -> Measured:
+def measure(objects: int, *more: str, streams: bool) -> Measured:
     """Back up so many objects."""
-    with serving(objects) as url, tempfile.TemporaryDirectory() as name:
+    with serving(objects, streams=streams) as url, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = {
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
@@ -169,7 +200,7 @@ def measure(objects: int, *more: str) -> Measured:
         (folder / "kubeconfig").write_text(json.dumps(config))
         environ = {**os.environ, "KUBECONFIG": str(folder / "kubeconfig"), "HOME": name}
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = run([_ZENCTL, "backup", "--store", str(folder / "store"), "-q", *more], environ, folder)
+        done = run([_ZENCTL, "backup", "--no-lock", "--store", str(folder / "store"), "-q", *more], environ, folder)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return Measured(objects, done, used)
@@ -180,13 +211,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--serve", type=int)
+    parser.add_argument("--streams", action="store_true")
     parser.add_argument("--encrypt-to", action="append", default=[])
     given = parser.parse_args()
     if given.serve is not None:
-        serve(given.serve)
+        serve(given.serve, streams=given.streams)
         return
     more = [word for recipient in given.encrypt_to for word in ("--encrypt-to", recipient)]
-    results = [measure(objects, *more) for objects in given.objects]
+    results = [measure(objects, *more, streams=given.streams) for objects in given.objects]
     least = min(result.run.peak_bytes for result in results)
     size = len(json.dumps(_object(), separators=(",", ":")))
     sys.stdout.write(f"machine: {machine()}; Python {sys.version.split()[0]}; objects of {size:,} bytes\n\n")
