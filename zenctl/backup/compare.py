@@ -108,12 +108,14 @@ class Judge:
         except (ValueError, RecursionError):
             yield FieldDifference("(object cannot be read)", None, None, hidden=True)
             return
-        for path, old, new in _differing(before, after, "", 0):
-            yield (
-                FieldDifference(path, None, None, hidden=True)
-                if hidden
-                else FieldDifference(path, _shown(old), _shown(new))
-            )
+        for found in field_differences(before, after):
+            yield FieldDifference(found.path, None, None, hidden=True) if hidden else found
+
+
+def field_differences(left: Any, right: Any) -> Iterator[FieldDifference]:
+    """Yield the fields in which two values differ, as deep as both have the same structure."""
+    for path, old, new in _differing(left, right, "", 0):
+        yield FieldDifference(path, _shown(old), _shown(new))
 
 
 def _unlike(left: bytes, right: bytes) -> tuple[dict[str, Any], dict[str, Any]]:

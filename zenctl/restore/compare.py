@@ -1,33 +1,30 @@
-"""Comparing an archived object with the live one of its name: whether they differ, and in which fields. Pure.
+"""Comparing an archived object with the live one of its name: whether an update would change it, and where. Pure.
 
-What counts is what a restore would write: everything beside metadata, the labels and annotations, and status where
-there is one in the archive. What the server owns and the provenance that restores leave do not count, and a null
-is the same as nothing.
+What counts in a comparison of objects is zenctl.backup.compare's to say. An update writes less than that: it leaves
+live finalizers alone, and a status that the archive does not have; and a null in the archive is the same as nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID
+from zenctl.backup.compare import content, field_differences
 
 MOST_DIFFERENCES = 20
 """How many differences of one object are kept."""
-_MOST_TEXT = 120
 _DIGEST_BYTES = 16
-_ABSENT = object()
 
 
 class Difference(msgspec.Struct, frozen=True, rename="camel"):
-    """A field that is not the same on both sides: JSON text, shortened; "" where it is absent."""
+    """A field that is not the same on both sides: JSON text, shortened; None where it is absent."""
 
     field: str
-    archived: str
-    live: str
+    archived: str | None
+    live: str | None
 
 
 class Content(msgspec.Struct, frozen=True, gc=False):
@@ -44,34 +41,30 @@ class Content(msgspec.Struct, frozen=True, gc=False):
 
 def content_of(body: bytes | memoryview) -> Content:
     """Return the digests of an object's JSON. Raises msgspec.DecodeError where it is none."""
-    value = msgspec.json.decode(body)
-    status = _without_nulls(value.get("status"))
-    return Content(_digest(_counting(value)), _digest(status) if status else b"")
+    counts, status = _counting(msgspec.json.decode(body))
+    return Content(_digest(counts), _digest(status) if status else b"")
 
 
 def _digest(value: Any) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(value, order="deterministic"), digest_size=_DIGEST_BYTES).digest()
 
 
-def _counting(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what counts beside status."""
-    metadata = value.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    annotations = {
-        name: text
-        for name, text in (metadata.get("annotations") or {}).items()
-        if name not in (ORIGINAL_UID, ORIGINAL_CREATION)
-    }
-    rest = {k: v for k, v in value.items() if k not in ("apiVersion", "kind", "metadata", "status")}
-    own = {"labels": metadata.get("labels") or None, "annotations": annotations or None}
-    counting: dict[str, Any] = _without_nulls({**rest, "metadata": own})
-    return counting
+def _counting(value: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Return what an update writes beside status, and the status."""
+    found = content(value, built_in=False)
+    status = _plain(found.pop("status", None))
+    metadata = {name: part for name, part in found.pop("metadata", {}).items() if name in ("labels", "annotations")}
+    counts: dict[str, Any] = _plain({**found, **({"metadata": metadata} if metadata else {})})
+    return counts, status
 
 
-def _without_nulls(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """Return a value without nulls in objects, and with 1.0 as the 1 that it equals in JSON."""
     if isinstance(value, dict):
-        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+        return {k: _plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def differences(archived: bytes | memoryview, live: bytes | memoryview, *, status: bool) -> tuple[Difference, ...]:
@@ -79,34 +72,10 @@ def differences(archived: bytes | memoryview, live: bytes | memoryview, *, statu
 
     ``status`` says that its status counts; one that the archive does not have never does.
     """
-    old, new = msgspec.json.decode(archived), msgspec.json.decode(live)
-    left, right = _counting(old), _counting(new)
-    if status and old.get("status"):
-        left["status"], right["status"] = _without_nulls(old["status"]), _without_nulls(new.get("status"))
-    found = _walk("", left, right)
-    return tuple(difference for difference, _ in zip(found, range(MOST_DIFFERENCES), strict=False))
-
-
-def _walk(path: str, archived: Any, live: Any) -> Iterator[Difference]:
-    if isinstance(archived, dict) and isinstance(live, dict):
-        for key in sorted({*archived, *live}):
-            yield from _walk(_below(path, key), archived.get(key, _ABSENT), live.get(key, _ABSENT))
-    elif _canonical(archived) != _canonical(live):  # in Python 0, 0.0 and False are equal, in JSON they are three
-        yield Difference(field=path, archived=_text(archived), live=_text(live))
-
-
-def _canonical(value: Any) -> bytes:
-    return b"" if value is _ABSENT else msgspec.json.encode(value, order="deterministic")
-
-
-def _below(path: str, key: str) -> str:
-    if not key.replace("_", "").replace("-", "").isalnum():
-        return f"{path}[{key!r}]"
-    return f"{path}.{key}" if path else key
-
-
-def _text(value: Any) -> str:
-    if value is _ABSENT or value is None:
-        return ""
-    text = msgspec.json.encode(value).decode("utf-8", "replace")
-    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}... ({len(text):,} characters)"
+    (left, old), (right, new) = _counting(msgspec.json.decode(archived)), _counting(msgspec.json.decode(live))
+    if status and old:
+        left, right = {**left, "status": old}, {**right, **({"status": new} if new else {})}
+    return tuple(
+        Difference(field=found.path, archived=found.left, live=found.right)
+        for found in islice(field_differences(left, right), MOST_DIFFERENCES)
+    )
