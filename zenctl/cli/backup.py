@@ -45,7 +45,7 @@ _READ = (*_CREATE, ExitCode.DAMAGED)
 _LONGEST_SLICE = 12
 
 
-@command(app, codes=_CREATE, group_default=True)
+@command(app, codes=_READ, group_default=True)
 def create(
     session: Session,
     namespace: NamespaceOption = "",

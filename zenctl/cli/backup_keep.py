@@ -144,7 +144,7 @@ def pin(
 
 @command(app, "unpin", codes=_PIN)
 def unpin(session: Session, archive: ArchiveArgument, cluster: WhoseOption = "") -> Report:
-    """Take the pin off an archive, so that prune judges it like the others."""
+    """Take the pin off an archive; prune then judges it too."""
     from zenctl.backup.notes import pin_name, read_pin
     from zenctl.backup.prune_report import pin_report
 

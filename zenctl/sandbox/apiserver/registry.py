@@ -75,10 +75,6 @@ class Registry:
         """Return whether a group has built-in resources."""
         return any(of_group == group for of_group, _, _ in self._built_in)
 
-    def knows(self, group: str, version: str = "") -> bool:
-        """Return whether anything of a group, or of one version of it, is served."""
-        return any(g == group and version in ("", v) for g, v, _ in self._all)
-
     def built_in(self, group: str, version: str, resource: str) -> Served:
         """Return a built-in resource. Raises KeyError."""
         return self._built_in[group, version, resource]
