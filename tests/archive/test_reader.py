@@ -129,7 +129,7 @@ def test_structure_is_verified_without_reading_data(twenty_thousand):
     done: list[int] = []
     result = verify(store, "a.tar", How(Level.STRUCTURE), advance=done.append)
     assert result.sound
-    assert (result.level, result.members, result.objects, sum(done)) == (1, 21, 0, 21)
+    assert (result.level, result.members, result.objects, sum(done)) == (1, 21, None, 21)
     read_bytes = sum(read.length for read in store.reads)
     assert read_bytes == result.bytes
     assert read_bytes < len(store.blobs["a.tar"]) / 50
@@ -246,14 +246,14 @@ def test_the_slices_of_a_week_read_everything_once(of, sizes, keyed):
             writer.add(objects(size))
             writer.end(consistency="snapshot", resource_versions=())
             writer.finish(complete=True)
-    whole = sum(verify(store, name, How(Level.OBJECTS, Mirror())).objects for name in store.blobs)
+    whole = sum(verify(store, name, How(Level.OBJECTS, Mirror())).objects or 0 for name in store.blobs)
     parts = [
         verify(store, name, How(Level.OBJECTS, Mirror(), slice=Slice(number, of)))
         for number in range(1, of + 1)
         for name in store.blobs
     ]
     assert all(part.sound for part in parts)
-    assert sum(part.objects for part in parts) == whole == sum(sizes)
+    assert sum(part.objects or 0 for part in parts) == whole == sum(sizes)
 
 
 def test_an_encrypted_archive_without_a_key_is_read_whole_in_one_slice_of_the_week():

@@ -70,8 +70,8 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     archive: str
     level: int
     members: int
-    objects: int
-    """Objects that were counted; 0 at level 1, which reads none."""
+    objects: int | None
+    """Objects that were counted; None where none was looked for: at level 1, and without the keys."""
     bytes: int
     """Bytes of the file that were read and compared."""
     problem_count: int
@@ -128,6 +128,7 @@ def verify(
         tally.add(_STRUCTURE, name, error.message)
         return tally.result(name, level)
     tally.bytes += archive.size_bytes - archive.footer.manifest_offset
+    tally.objects = 0 if level > Level.STRUCTURE else None
     walk = _Walk(store, archive, tally, checks(archive) if checks and level >= Level.OBJECTS else None)
     if level == Level.STRUCTURE:
         members_done = walk.structure()
@@ -171,7 +172,7 @@ class _Tally:
         self._slice = slice_
         self.archive_id = ""
         self.members = 0
-        self.objects = 0
+        self.objects: int | None = None
         self.bytes = 0
         self._count = 0
         self._problems: list[Problem] = []
@@ -264,7 +265,7 @@ class _Walk:
             plain = members.plain_part(member, stored, self._archive.keys)
             code = _STRUCTURE
             lines = members.lines_of(member, plain)
-            self._tally.objects += len(lines)
+            self._tally.objects = (self._tally.objects or 0) + len(lines)
             members.keys_of(member, (lines[0], lines[-1]), ascending=False)
         except Damaged as error:
             self._tally.add(code, member.name, error.message)

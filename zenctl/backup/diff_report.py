@@ -99,7 +99,7 @@ def diff_report(found: Differences) -> Report:
     if data.namespaces is not None:
         facts.append(("namespaces", ", ".join(data.namespaces)))
     facts.append(("differing", _differing(data)))
-    blocks: list[Block] = [Facts(tuple(facts)), _kind_table(data.kinds), *difference_blocks(tally)]
+    blocks: list[Block] = [Facts(tuple(facts)), *_kind_blocks(data.kinds), *difference_blocks(tally)]
     if data.not_compared:
         rows = tuple((row.what, row.side, Toned(row.why, Tone.WARN)) for row in data.not_compared)
         columns = (Column("not compared"), Column("left out of", shrinks=True), Column("why", shrinks=True))
@@ -144,9 +144,14 @@ def object_row(found: ObjectDifference, words: Words = _WORDS) -> ObjectRow:
     )
 
 
-def _kind_table(rows: Sequence[KindRow]) -> Table:
+def _kind_blocks(rows: Sequence[KindRow]) -> tuple[Block, ...]:
+    """Tell of each kind that either side has objects of, and name the others."""
+    there = [row for row in rows if row.added or row.removed or row.changed or row.unchanged]
     columns = (Column("kind"), *(Column(t, right=True) for t in (*(change.value for change in Change), "unchanged")))
-    return Table(columns, tuple((row.kind, row.added, row.removed, row.changed, row.unchanged) for row in rows))
+    cells = tuple((row.kind, row.added, row.removed, row.changed, row.unchanged) for row in there)
+    empty = ", ".join(row.kind for row in rows if row not in there)
+    table = Table(columns, cells)
+    return (table, Text(f"Neither side has any of: {empty}.")) if empty else (table,)
 
 
 def difference_blocks(

@@ -66,7 +66,8 @@ class BackupVerified(Result, frozen=True):
     slice: str
     """The part whose bytes were compared, such as 3/7; "" is all."""
     members: int
-    objects: int
+    objects: int | None
+    """Null where nobody looked for objects: at level 1, and in an encrypted archive without its key."""
     bytes_read: int
     problems: int
 
@@ -108,7 +109,7 @@ def verified_report(result: Verification) -> Report:
     if result.slice:
         facts.append(("slice", f"{result.slice} of the bytes, and the structure of all"))
     facts += [("read", ByteCount(result.bytes)), ("members", result.members)]
-    if result.level > 1:
+    if result.objects is not None:
         facts.append(("objects", result.objects))
     facts.append(("verdict", verdict_of(result)))
     blocks: list[Block] = [Facts(tuple(facts))]

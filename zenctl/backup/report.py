@@ -187,7 +187,7 @@ def created_report(created: Created, verified: Verification | None = None) -> Re
                 *((("read back", verdict_of(verified)),) if verified else ()),
             )
         ),
-        _collection_table(data.collections),
+        *_collection_blocks(data.collections),
         *release_blocks(data.helm_releases),
         *_omission_blocks(data.omissions),
         *_self_check_blocks(data.self_check),
@@ -295,7 +295,7 @@ def contents_report(archive: Archive) -> Report:
                 ("complete", _complete(archive.footer)),
             )
         ),
-        _collection_table(data.collections),
+        *_collection_blocks(data.collections),
         *release_blocks(data.helm_releases),
         *_omission_blocks(data.omissions),
         *_self_check_blocks(data.self_check),
@@ -367,7 +367,8 @@ def _row(collection: Collection) -> CollectionRow:
     )
 
 
-def _collection_table(rows: Sequence[CollectionRow]) -> Table:
+def _collection_blocks(rows: Sequence[CollectionRow]) -> tuple[Block, ...]:
+    """Tell of each collection that holds something, and name the others: that they are empty is worth a line."""
     columns = (
         Column("collection"),
         Column("objects", right=True),
@@ -377,8 +378,11 @@ def _collection_table(rows: Sequence[CollectionRow]) -> Table:
     cells = (
         (row.resource, row.objects, ByteCount(row.plain_bytes), "derived" if row.derived else row.consistency)
         for row in rows
+        if row.objects
     )
-    return Table(columns, tuple(cells))
+    table = Table(columns, tuple(cells))
+    empty = ", ".join(row.resource for row in rows if not row.objects)
+    return (table, Text(f"There were none of: {empty}.")) if empty else (table,)
 
 
 def _self_check(manifest: Manifest) -> SelfCheckFacts | None:
