@@ -215,8 +215,8 @@ def list_report(listed: Sequence[ListedArchive], notes: Notes = NO_NOTES) -> Rep
         Column("id"),
         Column("created"),
         Column("cluster", shrinks=True),
-        Column("set"),
-        Column("objects", right=True),
+        Column("set", optional=True),
+        Column("objects", right=True, optional=True),
         Column("size", right=True),
         Column("state"),
         Column("verified"),
@@ -370,7 +370,7 @@ def _row(collection: Collection) -> CollectionRow:
 def _collection_blocks(rows: Sequence[CollectionRow]) -> tuple[Block, ...]:
     """Tell of each collection that holds something, and name the others: that they are empty is worth a line."""
     columns = (
-        Column("collection"),
+        Column("collection", shrinks=True),
         Column("objects", right=True),
         Column("uncompressed", right=True),
         Column("consistency"),
