@@ -282,3 +282,10 @@ def test_a_slice_finds_damage_in_its_share_and_in_the_structure_of_all():
 
     assert [sum(found(member.offset + 600)) for member in members] == [1, 1, 1]
     assert found(members[1].offset + 20) == [True, True, True]
+
+
+@given(st.integers(1, 9), st.text("0123456789abcdef", min_size=8, max_size=8), st.integers(1, 40))
+def test_slices_are_of_like_size(of, archive_id, members):
+    shares = [sum(Slice(number, of).takes(archive_id, n) for n in range(members)) for number in range(1, of + 1)]
+    assert sum(shares) == members
+    assert max(shares) - min(shares) <= 1

