@@ -64,8 +64,9 @@ format: $(STAMP) ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## the budgets, side by side with the alternatives, on a real API server
+bench: $(STAMP) ## the budgets, side by side with the alternatives: on a real API server, then up to a million made up
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.generated
 
 bench-sandbox: $(STAMP) ## what the embedded cluster does with many objects
 	$(BIN)/python -m tests.bench.sandbox
