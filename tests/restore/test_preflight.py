@@ -58,6 +58,15 @@ def test_a_quota_without_room_is_found_before_the_first_write(hard, used, short)
         assert restore(cluster, TWO).outcome.verdict is ExitCode.GOOD
 
 
+def test_a_quota_that_has_not_counted_yet_is_not_taken_for_empty():
+    cluster = with_quota({COUNT: "5"})
+    found = preflight(cluster, cluster, plan_of(cluster, TWO))
+    assert found.clear
+    assert found.unknown == (f"quota small of namespace team-a: it has not counted {COUNT} yet",)
+    cluster = with_quota({COUNT: "5"}, {COUNT: "0"})
+    assert preflight(cluster, cluster, plan_of(cluster, TWO)).unknown == ()
+
+
 def test_only_what_would_be_created_counts():
     cluster = with_quota({COUNT: "5"})
     restore(cluster, TWO)

@@ -35,23 +35,29 @@ class Need(NamedTuple):
         return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
 
 
-class Shortage(NamedTuple):
-    """A quota that would stop the restore half way."""
+class QuotaCount(NamedTuple):
+    """One object count of a quota, and what the restore would add to it."""
 
     namespace: str
     quota: str
     what: str
     """What it counts, such as count/zenevents.zen.kube-zen.io."""
     hard: int
-    used: int
+    used: int | None
+    """None where the cluster has not counted yet; then it refuses all new ones."""
     wanted: int
+
+    @property
+    def short(self) -> bool:
+        """Say that there is certainly no room: it would stop the restore half way."""
+        return (self.used or 0) + self.wanted > self.hard
 
 
 class Preflight(NamedTuple):
     """What stands in the way of a plan."""
 
     missing: tuple[Need, ...] = ()
-    shortages: tuple[Shortage, ...] = ()
+    shortages: tuple[QuotaCount, ...] = ()
     unknown: tuple[str, ...] = ()
     """What could not be looked at, in words; it stops nothing."""
 
@@ -67,13 +73,19 @@ CLEAR = Preflight()
 def preflight(reviewer: AccessReviewer, reader: ObjectReader, plan: Plan, besides: Sequence[Need] = ()) -> Preflight:
     """Look whether a plan can be carried out whole; ``besides`` is what it takes beside the plan."""
     missing = (*_missing(reviewer, plan), *(need for need in besides if not _allowed(reviewer, need)))
-    shortages: list[Shortage] = []
+    shortages: list[QuotaCount] = []
     unknown: list[str] = []
     for namespace, creates in sorted(_creates(plan).items()):
         if namespace in plan.missing_namespaces:
             continue
         try:
-            shortages += _shortages(reader, namespace, creates)
+            for found in _counts(reader, namespace, creates):
+                if found.short:
+                    shortages.append(found)
+                elif found.used is None:
+                    unknown.append(
+                        f"quota {found.quota} of namespace {namespace}: it has not counted {found.what} yet"
+                    )
         except Denied:
             unknown.append(f"the quotas of namespace {namespace}: resourcequotas may not be listed there")
     return Preflight(missing, tuple(shortages), tuple(unknown))
@@ -137,8 +149,8 @@ class _QuotaFields(msgspec.Struct, frozen=True):
     status: _Quota = _Quota()
 
 
-def _shortages(reader: ObjectReader, namespace: str, creates: Mapping[str, int]) -> Iterator[Shortage]:
-    """Yield the object counts that a namespace has no room for. Raises Denied."""
+def _counts(reader: ObjectReader, namespace: str, creates: Mapping[str, int]) -> Iterator[QuotaCount]:
+    """Yield the object counts of a namespace that concern what would be created. Raises Denied."""
     try:
         pages = list(reader.pages(RESOURCE_QUOTA, _QuotaFields, ListQuery(namespace)))
     except NotFound:
@@ -147,9 +159,9 @@ def _shortages(reader: ObjectReader, namespace: str, creates: Mapping[str, int])
         hard, used = quota.status.hard or {}, quota.status.used or {}
         for resource, wanted in creates.items():
             for what in (f"count/{resource}", resource):  # the second form is the older one, of core kinds
-                most, now = _whole(hard.get(what)), _whole(used.get(what, "0"))
-                if most is not None and now is not None and now + wanted > most:
-                    yield Shortage(namespace, quota.metadata.name, what, most, now, wanted)
+                most = _whole(hard.get(what))
+                if most is not None:
+                    yield QuotaCount(namespace, quota.metadata.name, what, most, _whole(used.get(what)), wanted)
 
 
 def _whole(text: Any) -> int | None:
@@ -168,8 +180,8 @@ def require_clear(found: Preflight) -> None:
         )
     if found.shortages:
         told = (
-            f"quota {s.quota} of namespace {s.namespace} allows {s.hard:,} {s.what}, has {s.used:,},"
-            f" and {s.wanted:,} more are to come"
+            f"quota {s.quota} of namespace {s.namespace} allows {s.hard:,} {s.what},"
+            f" has {'some' if s.used is None else format(s.used, ',')}, and {s.wanted:,} more are to come"
             for s in found.shortages
         )
         raise Refused(f"cannot restore: {'; '.join(told)}", hint="raise the quota first; nothing was written")

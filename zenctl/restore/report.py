@@ -48,7 +48,8 @@ class ShortageRow(Result, frozen=True):
     quota: str
     counts: str
     hard: int
-    used: int
+    used: int | None
+    """Null where the cluster has not counted yet."""
     wanted: int
 
 
