@@ -15,7 +15,7 @@ import pytest
 
 from tests.apiserver import Answer, Request, answer, failure, serving
 from tests.cli.runner import complaints, environment, run, start_program
-from tests.cli.world import CONFIG_MAPS, EVENTS, LEASES, World
+from tests.cli.world import CONFIG_MAPS, EVENTS, LEASES, REVIEWS, World
 from zenctl.product.metrics import (
     BACKUP_LAST_EXIT_CODE,
     BACKUP_LAST_RUN,
@@ -70,10 +70,10 @@ def test_a_backup_holds_a_lease_while_it_works_and_gives_it_back(world):
     assert not world.lease["spec"]["holderIdentity"]
 
 
-def _hold(world: World, *, ago_seconds: float) -> None:
+def _hold(world: World, *, ago_seconds: float, name: str = "zenctl-backup") -> None:
     at = micro_time(datetime.now(UTC) - timedelta(seconds=ago_seconds))
     spec = {"holderIdentity": "pod-z_9", "leaseDurationSeconds": 60, "acquireTime": at, "renewTime": at}
-    metadata = {"name": "zenctl-backup", "namespace": "zen-system", "resourceVersion": "1"}
+    metadata = {"name": name, "namespace": "zen-system", "resourceVersion": "1"}
     world.lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
 
@@ -126,6 +126,35 @@ def test_a_lease_that_is_taken_away_stops_the_backup_before_anything_is_listed(w
     ran = run(*world.at("backup"))
     assert (ran.code, ran.complaint) == (4, "lease is lost")
     assert list(world.store.iterdir()) == []
+
+
+def test_a_restore_beside_a_cleanup_is_refused_before_its_first_write(world, monkeypatch):
+    monkeypatch.setattr("zenctl.unattended.lease._LOOK_EVERY_SECONDS", 0.05)
+    assert run(*world.at("backup", "--no-lock")).code == 0
+    world.events.pop()
+    _hold(world, ago_seconds=20, name="zenctl-changes")
+    world.special[f"{LEASES}/zenctl-changes"] = _renewed(world)
+    ran = run(*world.at("restore", "latest", "--yes"))
+    assert (ran.code, ran.stdout) == (4, "")
+    assert "another cleanup or restore is running: lease zen-system/zenctl-changes is held by" in ran.complaint
+    assert {request.path for request in world.server.requests if request.method != "GET"} == {REVIEWS}
+
+
+def test_a_restore_whose_lease_is_taken_away_stops(world, monkeypatch):
+    assert run(*world.at("backup", "--no-lock")).code == 0
+    world.events.pop()
+    monkeypatch.setattr("zenctl.unattended.lease.HeldLease.check", _refuse)
+    ran = run(*world.at("restore", "latest", "--yes"))
+    assert (ran.code, ran.complaint) == (4, "lease is lost")
+    assert not [request for request in world.server.requests if request.method == "POST" and EVENTS in request.path]
+    assert world.lease is not None
+    assert world.lease["spec"]["holderIdentity"] is None
+
+
+def test_a_restore_that_writes_nothing_asks_for_no_lease(world):
+    assert run(*world.at("backup", "--no-lock")).code == 0
+    assert run(*world.at("restore", "latest", "--yes")).code == 0
+    assert not [asked for asked in world.server.asked() if LEASES in asked]
 
 
 def _refuse(_lease: object) -> None:

@@ -88,7 +88,9 @@ class World:
             f"{EVENTS.replace('zenevents', 'namespaces/team-a/zenevents')}/{e['metadata']['name']}": e
             for e in self.events
         }
-        leases = {LEASES: self.lease, f"{LEASES}/zenctl-backup": self.lease} if self.lease else {}
+        leases = (
+            {f"{LEASES}{at}": self.lease for at in ("", f"/{self.lease['metadata']['name']}")} if self.lease else {}
+        )
         return named | leases | {
             "/version": {"gitVersion": "v1.32.4"},
             "/apis": {"kind": "APIGroupList", "groups": self.groups},

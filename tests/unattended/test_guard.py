@@ -8,9 +8,10 @@ import pytest
 
 from tests.archive.fakes import MemoryStore
 from tests.backup.samples import a_cluster, ports_of, request
+from tests.fakes import SequentialWorkers
 from zenctl.backup.create import create_backup
 from zenctl.errors import Refused
-from zenctl.unattended.guard import GuardedReader, GuardedStore
+from zenctl.unattended.guard import GuardedReader, GuardedStore, GuardedWorkers
 
 
 def lost_after(asked: int) -> Callable[[], None]:
@@ -62,3 +63,12 @@ def test_a_store_is_asked_before_anything_in_it_changes():
         guarded.delete("note")
     assert guarded.get("note", 0, 1) == b"x"
     assert guarded.size("note") == 1
+
+
+def test_no_job_is_begun_once_it_is_lost():
+    done: list[int] = []
+    workers = GuardedWorkers(SequentialWorkers(), lost_after(3))
+    with pytest.raises(Refused):
+        for _ in workers.run(range(9), done.append):
+            pass
+    assert done == [0, 1, 2]

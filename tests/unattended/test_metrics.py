@@ -158,7 +158,7 @@ def test_a_run_that_does_not_know_its_cluster_speaks_for_the_only_one_there_is()
 )  # fmt: skip
 def test_a_group_of_the_pushgateway_is_a_path(cluster, group):
     gateway = Gateway()
-    Pushgateway(gateway).record(Labels(cluster, "backup"), BAD)
+    Pushgateway(gateway, "zenctl_backup").record(Labels(cluster, "backup"), BAD)
     ((path, body),) = gateway.posts
     assert path == f"/metrics/job/zenctl_backup/{group}/set/backup"
     assert b"last_success" not in body

@@ -14,12 +14,14 @@ from zenctl.cli.keys import EncryptToOption, IdentityOption, RecipientsFileOptio
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session
 from zenctl.cli.unattended import (
-    BackupRun,
+    BACKUP_LEASE,
     EventOption,
     MetricsFileOption,
     NoLockOption,
     PushMetricsOption,
+    Run,
     Told,
+    backup_kind,
     record,
 )
 from zenctl.core.observation import GROUP
@@ -39,7 +41,6 @@ app.add_typer(backup_contents.app)
 app.add_typer(backup_keep.app)
 
 _CREATE = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED)
-_LEASE = "zenctl-backup"
 _READ = (*_CREATE, ExitCode.DAMAGED)
 
 _LONGEST_SLICE = 12
@@ -90,19 +91,19 @@ def create(
     from zenctl.backup.report import created_report
     from zenctl.unattended.metrics import Made
 
-    with BackupRun(session, Told(metrics_file, push_metrics, event), BACKUP) as run:
+    with Run(session, Told(metrics_file, push_metrics, event), backup_kind(BACKUP)) as run:
         # Before anything is asked of the cluster: these may be wrong by themselves.
         store, seal = session.store, keys.seal(session.settings.environ, encrypt_to, recipients_file)
         wanted = _Wanted(namespace or None, include_secrets, plaintext, require)
         request = _request(session, wanted, api_group, seal)
-        guard = None if no_lock else run.lock(_LEASE, "backup")
+        guard = None if no_lock else run.lock(BACKUP_LEASE)
         created = _create(session, store, request, guard)
         run.cluster = created.written.footer.cluster_name
         verified = _verified(session, created.name) if verify_it else None
         report = created_report(created, verified)
         run.ended(report.verdict, "; ".join(omission.why for omission in created.denied))
         if report.verdict is ExitCode.GOOD:
-            run.made = Made(created.written.footer.objects, created.written.size_bytes, verified=verify_it)
+            run.done = Made(created.written.footer.objects, created.written.size_bytes, verified=verify_it)
         return report
 
 

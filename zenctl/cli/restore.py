@@ -12,6 +12,7 @@ from zenctl.cli.arguments import ApiGroupOption, DryRunOption, YesOption, choice
 from zenctl.cli.keys import IdentityOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session, local_path, new_file, read_local, reject_file
+from zenctl.cli.unattended import CHANGES_LEASE, Lock, NoLockOption
 from zenctl.core.instants import format_instant, parse_instant
 from zenctl.core.observation import GROUP
 from zenctl.core.report import Report
@@ -100,6 +101,7 @@ def restore(
         str, typer.Option("--rejects", metavar="FILE", help="Where rejected objects are kept.", show_default=False)
     ] = "",
     api_group: ApiGroupOption = GROUP,
+    no_lock: NoLockOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> Report:
@@ -166,7 +168,7 @@ def restore(
             stop = session.approve(planned, f"Write {plan.writes:,} objects?", yes=yes, dry_run=dry_run)
             if stop is not None:
                 return stop
-        outcome, stuck = _carried_out(session, ports, plan, pause_watcher=pause_watcher)
+        outcome, stuck = _carried_out(session, ports, plan, pause_watcher=pause_watcher, no_lock=no_lock)
         return outcome_report(outcome, str(kept.path) if kept.count else None, stuck)
 
 
@@ -265,17 +267,23 @@ def _pausing(session: Session) -> tuple[Need, ...]:
 
 
 def _carried_out(
-    session: Session, ports: RestorePorts, plan: Plan, *, pause_watcher: bool
+    session: Session, ports: RestorePorts, plan: Plan, *, pause_watcher: bool, no_lock: bool
 ) -> tuple[Outcome, tuple[str, ...]]:
     from zenctl.restore.apply import apply
     from zenctl.restore.pause import left_paused, while_paused
+    from zenctl.unattended.guard import GuardedWorkers
 
     namespace = session.settings.system_namespace
-    if pause_watcher and plan.writes:
-        return while_paused(ports, namespace, lambda: apply(ports, plan), session.warn)
-    for key in left_paused(ports, namespace):
-        session.warn(f"the watcher {key} is scaled to 0 since a restore that did not end; --pause-watcher starts it")
-    return apply(ports, plan), ()
+    with Lock(session, CHANGES_LEASE) as lock:
+        if plan.writes and not no_lock:
+            ports = ports._replace(workers=GuardedWorkers(ports.workers, lock.take()))
+        if pause_watcher and plan.writes:
+            return while_paused(ports, namespace, lambda: apply(ports, plan), session.warn)
+        for key in left_paused(ports, namespace):
+            session.warn(
+                f"the watcher {key} is scaled to 0 since a restore that did not end; --pause-watcher starts it"
+            )
+        return apply(ports, plan), ()
 
 
 def _files(what: str, group: str) -> Source | None:

@@ -6,11 +6,16 @@ request, and nothing that was begun is undone here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from zenctl.core.listing import Page
 from zenctl.core.objects import Fields, ObjectKey, RawObject, ResourceType
-from zenctl.ports import ALL, BlobInfo, BlobSink, BlobStore, ListQuery, ObjectReader, WatchEvent
+from zenctl.errors import ZenctlError
+from zenctl.ports import ALL, BlobInfo, BlobSink, BlobStore, ListQuery, ObjectReader, WatchEvent, Workers
+
+Job = TypeVar("Job")
+Answer = TypeVar("Answer")
 
 Guard = Callable[[], None]
 """Raises where the run must stop."""
@@ -96,3 +101,21 @@ class _GuardedSink:
 
     def abort(self) -> None:
         self._sink.abort()
+
+
+class GuardedWorkers:
+    """Asks before each job is begun, and lets those under way end; satisfies ports.Workers."""
+
+    def __init__(self, workers: Workers, guard: Guard) -> None:
+        self._workers, self._guard = workers, guard
+
+    def run(
+        self, jobs: Iterable[Job], do: Callable[[Job], Answer]
+    ) -> Generator[tuple[Job, Answer | ZenctlError], None, None]:
+        """Do every job; what the guard raises ends the run, once the answers under way are told."""
+        return self._workers.run(self._asking(jobs), do)
+
+    def _asking(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        for job in jobs:
+            self._guard()
+            yield job

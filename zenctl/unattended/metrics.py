@@ -23,17 +23,24 @@ from zenctl.product.metrics import (
     BACKUP_LAST_VERIFIED,
     BACKUP_METRICS,
     BACKUP_OBJECTS,
+    CLEANUP_DELETED,
+    CLEANUP_DOUBTFUL,
+    CLEANUP_DURATION,
+    CLEANUP_LAST_EXIT_CODE,
+    CLEANUP_LAST_RUN,
+    CLEANUP_LAST_SUCCESS,
+    CLEANUP_METRICS,
     Metric,
 )
 
 UNKNOWN = "unknown"
 """The cluster's name where a run ended before it was known."""
-JOB = "zenctl_backup"
 
 Values = Mapping[Metric, float]
 
-_KNOWN = {metric.name: metric for metric in BACKUP_METRICS}
-_SAMPLE = re.compile(r'(\w+)\{cluster="((?:[^"\\]|\\.)*)",set="((?:[^"\\]|\\.)*)"\} ([-+.\w]+)')
+_METRICS = BACKUP_METRICS + CLEANUP_METRICS
+_KNOWN = {metric.name: metric for metric in _METRICS}
+_SAMPLE = re.compile(r'(\w+)\{cluster="((?:[^"\\]|\\.)*)"(?:,set="((?:[^"\\]|\\.)*)")?\} ([-+.\w]+)')
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -41,7 +48,8 @@ class Labels(NamedTuple):
     """Whose metrics they are."""
 
     cluster: str
-    set_name: str
+    set_name: str = ""
+    """"" where there is no such label."""
 
 
 class MetricsFile(Protocol):
@@ -77,6 +85,14 @@ class Made(NamedTuple):
     """Whether it was read back at once, and found sound."""
 
 
+class Cleaned(NamedTuple):
+    """What a cleanup came to."""
+
+    deleted: int
+    doubtful: int
+    """Kept, because their time cannot be trusted."""
+
+
 def of_backup(ended: datetime, seconds: float, code: ExitCode, made: Made | None) -> Values:
     """Return what a run of zenctl backup has to say; ``made`` is None unless it made a complete backup."""
     values = {
@@ -92,6 +108,23 @@ def of_backup(ended: datetime, seconds: float, code: ExitCode, made: Made | None
         BACKUP_OBJECTS: float(made.objects),
         BACKUP_BYTES: float(made.size_bytes),
         **(of_verification(ended) if made.verified else {}),
+    }
+
+
+def of_cleanup(ended: datetime, seconds: float, code: ExitCode, cleaned: Cleaned | None) -> Values:
+    """Return what a run of zenctl cleanup has to say; ``cleaned`` is None unless it did all that it set out to do."""
+    values = {
+        CLEANUP_LAST_RUN: ended.timestamp(),
+        CLEANUP_LAST_EXIT_CODE: float(code),
+        CLEANUP_DURATION: round(seconds, 3),
+    }
+    if cleaned is None:
+        return values
+    return {
+        **values,
+        CLEANUP_LAST_SUCCESS: ended.timestamp(),
+        CLEANUP_DELETED: float(cleaned.deleted),
+        CLEANUP_DOUBTFUL: float(cleaned.doubtful),
     }
 
 
@@ -122,26 +155,28 @@ class Textfile:
 
 
 class Pushgateway:
-    """A Pushgateway, where each cluster and set is a group; satisfies Sink."""
+    """A Pushgateway, where each cluster and set is a group of the job; satisfies Sink."""
 
-    def __init__(self, push: Push) -> None:
-        self._push = push
+    def __init__(self, push: Push, job: str) -> None:
+        self._push, self._job = push, job
 
     def record(self, labels: Labels, values: Values) -> None:
         """Post to the group, which leaves its other metrics alone."""
-        group = _grouping("cluster", labels.cluster) + _grouping("set", labels.set_name)
-        self._push.post(f"/metrics/job/{JOB}{group}", exposition({labels: values}).encode())
+        group = _grouping("cluster", labels.cluster)
+        group += _grouping("set", labels.set_name) if labels.set_name else ""
+        self._push.post(f"/metrics/job/{self._job}{group}", exposition({labels: values}).encode())
 
 
 def exposition(found: Mapping[Labels, Values]) -> str:
     """Return metrics in Prometheus' text format, in a fixed order."""
     lines = []
-    for metric in BACKUP_METRICS:
+    for metric in _METRICS:
         having = sorted(labels for labels, values in found.items() if metric in values)
         if having:
             lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
         for labels in having:
-            named = f'cluster="{_quoted(labels.cluster)}",set="{_quoted(labels.set_name)}"'
+            named = f'cluster="{_quoted(labels.cluster)}"'
+            named += f',set="{_quoted(labels.set_name)}"' if labels.set_name else ""
             lines.append(f"{metric.name}{{{named}}} {_number(found[labels][metric])}")
     return "\n".join([*lines, ""])
 
@@ -158,7 +193,7 @@ def parse(data: bytes) -> dict[Labels, Values]:
             value = float(match[4])
         except ValueError:
             continue
-        found.setdefault(Labels(_plain(match[2]), _plain(match[3])), {})[metric] = value
+        found.setdefault(Labels(_plain(match[2]), _plain(match[3] or "")), {})[metric] = value
     return dict(found)
 
 
