@@ -88,9 +88,8 @@ class World:
             f"{EVENTS.replace('zenevents', 'namespaces/team-a/zenevents')}/{e['metadata']['name']}": e
             for e in self.events
         }
-        leases = (
-            {f"{LEASES}{at}": self.lease for at in ("", f"/{self.lease['metadata']['name']}")} if self.lease else {}
-        )
+        taken = (LEASES, f"{LEASES}/{self.lease['metadata']['name']}") if self.lease else ()
+        leases = dict.fromkeys(taken, self.lease)
         return named | leases | {
             "/version": {"gitVersion": "v1.32.4"},
             "/apis": {"kind": "APIGroupList", "groups": self.groups},

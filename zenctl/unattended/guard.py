@@ -1,4 +1,4 @@
-"""A reader and a store that ask before they go on, so that a run which has lost its Lease stops.
+"""A reader, a store and a pool that ask before they go on, so that a run which has lost its Lease stops.
 
 The slices know nothing of Leases: they are given these in place of the real ones. Nothing is asked in the middle of a
 request, and nothing that was begun is undone here.
