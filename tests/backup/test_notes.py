@@ -11,6 +11,7 @@ from tests.archive.fakes import MemoryStore
 from tests.backup.shelf import WatchedStore, add, daily, drill, footer_of, prove
 from tests.fakes import NOW
 from zenctl.backup.notes import (
+    NO_NOTES,
     NOTE_BYTES,
     DrillRecord,
     NoteProblem,
@@ -164,7 +165,7 @@ def test_keys_that_a_newer_version_adds_do_no_harm():
 def test_only_names_of_notes_are_read():
     store = MemoryStore()
     store.blobs |= {"list.json": b"{", "x.tar.other.json": b"{", "x.pin.json": b"{", "a.tar.pin.json.bak": b"{"}
-    assert read_notes(store) == ({}, {}, ())
+    assert read_notes(store) == NO_NOTES
     assert store.reads == []
     assert [archive_of(name) for name in ("a.tar.pin.json", "a.tar.verified.json", "a.tar", "pin.json")] == [
         "a.tar", "a.tar", None, None,
@@ -204,7 +205,7 @@ def test_a_note_that_goes_while_it_is_read_is_none():
         if what == "list" and which == pin_name(name):
             store.blobs.pop(which)
 
-    assert read_notes(WatchedStore(store, remove)) == ({}, {}, ())
+    assert read_notes(WatchedStore(store, remove)) == NO_NOTES
 
 
 def test_a_store_that_fails_leaves_nobody_believing_that_there_is_no_pin():

@@ -211,7 +211,7 @@ class Bench:
         before = self.bare("delete", self._delete_jobs("bare-b"))
         done = self.zenctl("cleanup", "--older-than", "7d", "--yes", "-o", "json", keep=True)
         data = msgspec.json.decode(done.output)["data"]
-        deleted, judged, deleting = data["deleted"], data["total"], data["seconds"]
+        deleted, judged, deleting = data["deleted"], data["scope"]["total"], data["seconds"]
         self.bare("write", self.write_jobs(_BARE, _BARE, "write-3.ndjson", "bare-c"))
         after = self.bare("delete", self._delete_jobs("bare-c"))
         bare = (before + after) / 2

@@ -9,16 +9,15 @@ import msgspec
 import pytest
 
 from tests import golden
-from tests.cleanup.samples import OLD, RULE, YOUNG, cluster_of, observation, ports_of
+from tests.cleanup.samples import OLD, RULE, YOUNG, Planned, carried_out, cluster_of, keys_of, observation, planned
 from tests.fakes import NOW, FakeCluster
-from zenctl.cleanup.plan import Plan, Reason, Rule
+from zenctl.cleanup.judge import Policy, Reason, Rule
 from zenctl.cleanup.report import outcome_report, plan_report
-from zenctl.cleanup.run import Outcome, apply, read_and_plan
-from zenctl.core.observation import GROUP
+from zenctl.cleanup.run import Answer, Outcome, nothing_done
 from zenctl.core.patience import LIMIT
 from zenctl.core.report import document
 from zenctl.errors import ApiFailure, Conflict, Denied, ExitCode, Expired, NotFound, Refused
-from zenctl.ports import ALL, ListQuery
+from zenctl.ports import ListQuery
 from zenctl.product.crd import OBSERVATIONS
 from zenctl.render import View, render
 
@@ -31,10 +30,6 @@ def names(cluster: FakeCluster) -> list[str]:
     return [key.name for key in cluster.keys(OBSERVATIONS)]
 
 
-def planned(cluster: FakeCluster, rule: Rule = RULE, query: ListQuery = ALL) -> Plan:
-    return read_and_plan(ports_of(cluster), GROUP, rule, query)
-
-
 def verbs(cluster: FakeCluster) -> list[str]:
     return [call.verb for call in cluster.calls]
 
@@ -42,8 +37,8 @@ def verbs(cluster: FakeCluster) -> list[str]:
 def test_all_candidates_go_and_nothing_else():
     kept = [observation("young", timestamp=YOUNG), observation("active", phase="Active", timestamp=OLD)]
     cluster = cluster_of(*old(9), *kept)
-    outcome = apply(ports_of(cluster), planned(cluster))
-    assert (outcome.deleted, outcome.not_tried, outcome.verdict) == (9, 0, ExitCode.GOOD)
+    outcome = carried_out(cluster, planned(cluster))
+    assert (outcome.count(Answer.DELETED), outcome.count(Answer.NOT_TRIED), outcome.verdict) == (9, 0, ExitCode.GOOD)
     assert names(cluster) == ["active", "young"]
 
 
@@ -51,7 +46,7 @@ def test_nothing_is_deleted_before_the_whole_plan_stands():
     cluster = cluster_of(*old(9))
     plan = planned(cluster)
     assert "delete" not in verbs(cluster)
-    apply(ports_of(cluster), plan)
+    carried_out(cluster, plan)
     assert verbs(cluster).index("delete") > max(i for i, verb in enumerate(verbs(cluster)) if verb == "list")
 
 
@@ -59,9 +54,9 @@ def test_an_object_that_changed_since_it_was_judged_is_kept():
     cluster = cluster_of(*old(3))
     plan = planned(cluster)
     cluster.put(OBSERVATIONS, observation("old-001", phase="Active", timestamp=OLD))
-    outcome = apply(ports_of(cluster), plan)
+    outcome = carried_out(cluster, plan)
     assert [candidate.key.name for candidate in outcome.changed] == ["old-001"]
-    assert (outcome.deleted, outcome.verdict, names(cluster)) == (2, ExitCode.GOOD, ["old-001"])
+    assert (outcome.count(Answer.DELETED), outcome.verdict, names(cluster)) == (2, ExitCode.GOOD, ["old-001"])
 
 
 def test_an_object_of_the_same_name_that_is_another_one_is_kept():
@@ -70,40 +65,40 @@ def test_an_object_of_the_same_name_that_is_another_one_is_kept():
     (key,) = cluster.keys(OBSERVATIONS)
     cluster.remove(OBSERVATIONS, key)
     cluster.put(OBSERVATIONS, observation("old-000", timestamp=OLD))
-    assert len(apply(ports_of(cluster), plan).changed) == 1
+    assert len(carried_out(cluster, plan).changed) == 1
     assert names(cluster) == ["old-000"]
 
 
 def test_what_somebody_else_deleted_is_counted_apart():
     cluster = cluster_of(*old(2))
     plan = planned(cluster)
-    cluster.remove(OBSERVATIONS, plan.candidates[0].key)
-    outcome = apply(ports_of(cluster), plan)
-    assert (outcome.deleted, outcome.gone, outcome.verdict) == (1, 1, ExitCode.GOOD)
+    cluster.remove(OBSERVATIONS, keys_of(plan)[0])
+    outcome = carried_out(cluster, plan)
+    assert (outcome.count(Answer.DELETED), outcome.count(Answer.GONE), outcome.verdict) == (1, 1, ExitCode.GOOD)
 
 
 def test_one_failure_does_not_stop_the_rest():
     cluster = cluster_of(*old(5))
     plan = planned(cluster)
-    cluster.fail("delete", ApiFailure("cannot delete: etcd is sad", status=500), plan.candidates[2].key)
-    outcome = apply(ports_of(cluster), plan)
-    assert (outcome.deleted, len(outcome.failures), outcome.not_tried) == (4, 1, 0)
-    assert outcome.verdict is ExitCode.UNREACHABLE
+    cluster.fail("delete", ApiFailure("cannot delete: etcd is sad", status=500), keys_of(plan)[2])
+    outcome = carried_out(cluster, plan)
+    assert (outcome.count(Answer.DELETED), len(outcome.failures), outcome.count(Answer.NOT_TRIED)) == (4, 1, 0)
+    assert outcome.verdict is ExitCode.PARTIAL
 
 
 def test_failures_in_a_row_stop_the_run():
     cluster = cluster_of(*old(LIMIT + 10))
     plan = planned(cluster)
     cluster.fail("delete", ApiFailure("cannot delete: no", status=500))
-    outcome = apply(ports_of(cluster), plan)
-    assert (len(outcome.failures), outcome.not_tried) == (LIMIT, 10)
+    outcome = carried_out(cluster, plan)
+    assert (len(outcome.failures), outcome.count(Answer.NOT_TRIED)) == (LIMIT, 10)
     assert len(names(cluster)) == LIMIT + 10
 
 
 def test_without_the_permission_it_is_denied_and_not_tried_forever():
     cluster = cluster_of(*old(LIMIT * 2))
     cluster.forbidden.add(f"delete {OBSERVATIONS.full_name}")
-    outcome = apply(ports_of(cluster), planned(cluster))
+    outcome = carried_out(cluster, planned(cluster))
     assert outcome.verdict is ExitCode.DENIED
     assert verbs(cluster).count("delete") == LIMIT
 
@@ -112,7 +107,7 @@ def test_conflicts_in_a_row_are_no_reason_to_stop():
     cluster = cluster_of(*old(LIMIT + 5))
     plan = planned(cluster)
     cluster.fail("delete", Conflict("cannot delete: it changed", status=409))
-    assert len(apply(ports_of(cluster), plan).changed) == LIMIT + 5
+    assert len(carried_out(cluster, plan).changed) == LIMIT + 5
 
 
 def test_without_the_permission_to_list_nothing_is_planned():
@@ -143,8 +138,8 @@ def test_a_restarted_listing_counts_every_object_once():
 
     cluster.hooks.append(expire_third_page)
     plan = planned(cluster)
-    assert (plan.total, len(plan.candidates)) == (6, 6)
-    assert gone not in {candidate.key for candidate in plan.candidates}
+    assert (plan.plan.total, plan.plan.to_delete) == (6, 6)
+    assert gone not in keys_of(plan)
 
 
 def test_the_scope_narrows_to_a_namespace_and_labels():
@@ -152,15 +147,15 @@ def test_the_scope_narrows_to_a_namespace_and_labels():
     labelled = observation("labelled", timestamp=OLD)
     labelled["metadata"]["labels"] = {"severity": "low"}
     cluster = cluster_of(*old(1), elsewhere, labelled)
-    assert planned(cluster, query=ListQuery("team-b")).total == 1
-    assert [str(c.key) for c in planned(cluster, query=ListQuery(None, "severity=low")).candidates] == [
+    assert planned(cluster, query=ListQuery("team-b")).plan.total == 1
+    assert [str(key) for key in keys_of(planned(cluster, query=ListQuery(None, "severity=low")))] == [
         "team-a/labelled"
     ]
 
 
 def test_age_is_judged_by_the_servers_clock():
     cluster = cluster_of(observation(timestamp="2026-11-20T00:00:00Z"), now=NOW + timedelta(days=30))
-    assert len(planned(cluster).candidates) == 1
+    assert planned(cluster).plan.to_delete == 1
 
 
 def test_another_plural_of_the_same_kind_is_cleaned_too():
@@ -169,14 +164,14 @@ def test_another_plural_of_the_same_kind_is_cleaned_too():
     cluster = FakeCluster(upstream, ingesters)
     cluster.put(upstream, observation(timestamp=OLD))
     cluster.put(ingesters, {**observation(timestamp=OLD), "kind": "Ingester"})
-    outcome = apply(ports_of(cluster), planned(cluster))
-    assert (outcome.deleted, len(cluster.keys(ingesters))) == (1, 1)
+    outcome = carried_out(cluster, planned(cluster))
+    assert (outcome.count(Answer.DELETED), len(cluster.keys(ingesters))) == (1, 1)
 
 
 # -- how it is told ------------------------------------------------------------------------------------------
 
 
-def a_plan() -> tuple[FakeCluster, Plan]:
+def a_plan() -> tuple[FakeCluster, Planned]:
     mixed = [
         observation("dash-1", "team-b", timestamp=OLD, severity="LOW", source="kyverno"),
         observation("young", timestamp=YOUNG),
@@ -192,44 +187,44 @@ def a_plan() -> tuple[FakeCluster, Plan]:
 def an_outcome() -> Outcome:
     cluster, plan = a_plan()
     cluster.put(OBSERVATIONS, observation("old-001", phase="Active", timestamp=OLD))
-    cluster.remove(OBSERVATIONS, plan.candidates[0].key)
-    cluster.fail("delete", Denied("cannot delete zenevent team-a/old-002: a webhook says no"), plan.candidates[2].key)
-    return apply(ports_of(cluster), plan)
+    cluster.remove(OBSERVATIONS, keys_of(plan)[0])
+    cluster.fail("delete", Denied("cannot delete zenevent team-a/old-002: a webhook says no"), keys_of(plan)[2])
+    return carried_out(cluster, plan)
 
 
 @pytest.mark.parametrize("fmt", ["table", "json", "yaml", "markdown"])
 @pytest.mark.parametrize("kind", ["plan", "outcome", "empty"])
 def test_it_is_told_in_every_format(kind, fmt):
     if kind == "plan":
-        report = plan_report(a_plan()[1])
+        report = plan_report(a_plan()[1].plan)
     elif kind == "outcome":
         report = outcome_report(an_outcome())
     else:
         cluster = cluster_of()
-        report = outcome_report(apply(ports_of(cluster), planned(cluster)))
+        report = outcome_report(nothing_done(planned(cluster).plan))
     golden.check(f"cleanup/{kind}.{fmt}", "".join(render(report, fmt, View(width=None, colour=False))))
 
 
 def test_a_doubtful_object_is_kept_counted_and_named():
-    data = document(plan_report(a_plan()[1]))["data"]
+    data = document(plan_report(a_plan()[1].plan))["data"]
     assert data["kept"][Reason.MALFORMED_TIME.value] == 2
-    assert {(d["name"], d["ageFrom"]) for d in data["doubtful"]} == {("odd", "timestamp"), ("seen-wrong", "lastSeen")}
+    assert {(d["name"], d["field"]) for d in data["doubtful"]} == {("odd", "timestamp"), ("seen-wrong", "lastSeen")}
 
 
 def test_the_numbers_of_an_outcome_add_up():
     data = document(outcome_report(an_outcome()))["data"]
-    accounted = data["deleted"] + len(data["changed"]) + data["gone"] + len(data["failed"]) + data["notTried"]
-    assert accounted == data["planned"]
-    assert data["planned"] + sum(data["kept"].values()) == data["total"]
+    accounted = data["deleted"] + data["changedCount"] + data["gone"] + data["failedCount"] + data["notTried"]
+    assert accounted == data["scope"]["planned"] == data["undo"]["objects"]
+    assert data["scope"]["planned"] + sum(data["kept"].values()) == data["scope"]["total"]
 
 
 def test_an_empty_rule_of_phases_deletes_nothing():
     cluster = cluster_of(*old(2))
-    assert planned(cluster, Rule(older_than=RULE.older_than, phases=frozenset())).candidates == ()
+    assert planned(cluster, Policy((Rule(older_than=RULE.older_than, phases=frozenset()),))).plan.to_delete == 0
 
 
 def test_a_gone_object_under_a_hook_is_no_failure():
     cluster = cluster_of(*old(1))
     plan = planned(cluster)
     cluster.fail("delete", NotFound("cannot delete: not found", status=404))
-    assert (apply(ports_of(cluster), plan).gone, apply(ports_of(cluster), plan).verdict) == (1, ExitCode.GOOD)
+    assert [(o.count(Answer.GONE), o.verdict) for o in (carried_out(cluster, plan),)] == [(1, ExitCode.GOOD)]

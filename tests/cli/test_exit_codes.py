@@ -306,7 +306,7 @@ def test_without_terminal_and_yes_the_plan_is_shown_and_refused(world):
 
 def test_a_dry_run_plans_and_is_0_even_with_yes(world):
     ran = run(*world.at(*CLEANUP), "--dry-run", "--yes", "-o", "json")
-    assert (ran.code, json.loads(ran.stdout)["data"]["toDelete"]) == (ExitCode.GOOD, 3)
+    assert (ran.code, json.loads(ran.stdout)["data"]["scope"]["planned"]) == (ExitCode.GOOD, 3)
     assert ran.stderr == ""
     assert not [asked for asked in world.server.asked() if asked.startswith("DELETE")]
 

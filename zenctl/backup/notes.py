@@ -1,4 +1,4 @@
-"""The small notes beside an archive: its pin, and what verify and drill found out about it.
+"""The small notes beside an archive: its pin, what verify and drill found out about it, what its cleanup did.
 
 A note never makes an archive readable or unreadable: it is read by listings, by prune and by whoever asks
 when a backup was last proved. Each names the archive that it is about by id and by the digest of its footer,
@@ -8,7 +8,7 @@ exception: whatever carries the name of a pin pins, since the doubt must keep th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, NamedTuple, TypeVar
@@ -22,6 +22,7 @@ from zenctl.ports import BlobInfo, BlobStore
 
 PIN_SUFFIX = ".pin.json"
 VERIFIED_SUFFIX = ".verified.json"
+RUN_SUFFIX = ".run.json"
 NOTE_BYTES = 64 * 2**10
 """The largest note that is read; ours have a few hundred bytes."""
 _ALL_BYTES_LEVEL = 2
@@ -64,6 +65,23 @@ class VerificationNote(msgspec.Struct, frozen=True, rename="camel"):
     drill: DrillRecord | None = None
 
 
+class RunNote(msgspec.Struct, frozen=True, rename="camel"):
+    """The content of ``NAME.run.json`` beside an archive of set undo: what became of the cleanup that it is of."""
+
+    archive_id: str
+    footer_sha256: str
+    at: Instant
+    exit_code: Count
+    planned: Count
+    deleted: Count
+    changed: Count
+    gone: Count
+    failed: Count
+    not_tried: Count
+    rules: tuple[str, ...]
+    """In words."""
+
+
 class Standing(StrEnum):
     """What is known about an archive's soundness beyond its footer."""
 
@@ -91,10 +109,16 @@ class Notes(NamedTuple):
     """None is a pin whose note cannot be read; it pins all the same."""
     verifications: dict[str, VerificationNote]
     problems: tuple[NoteProblem, ...]
+    runs: dict[str, RunNote] = {}  # noqa: RUF012 - a NamedTuple's default, which nobody changes
 
     def verification(self, name: str, footer: Footer) -> VerificationNote | None:
         """Return what is recorded about exactly this archive; None where that is nothing."""
         note = self.verifications.get(name)
+        return note if note is not None and _is_about(note, footer) else None
+
+    def run(self, name: str, footer: Footer) -> RunNote | None:
+        """Return what is recorded about the cleanup of exactly this archive; None where that is nothing."""
+        note = self.runs.get(name)
         return note if note is not None and _is_about(note, footer) else None
 
     def standing(self, name: str, footer: Footer) -> Standing:
@@ -103,7 +127,8 @@ class Notes(NamedTuple):
 
 
 NO_NOTES = Notes({}, {}, ())
-_Note = TypeVar("_Note", Pin, VerificationNote)
+_AnyNote = Pin | VerificationNote | RunNote
+_Note = TypeVar("_Note", Pin, VerificationNote, RunNote)
 
 
 def standing_of(note: VerificationNote | None) -> Standing:
@@ -129,9 +154,14 @@ def verified_name(archive: str) -> str:
     return archive + VERIFIED_SUFFIX
 
 
+def run_name(archive: str) -> str:
+    """Return the name of the note about the cleanup that an archive is of."""
+    return archive + RUN_SUFFIX
+
+
 def archive_of(note: str) -> str | None:
     """Return the name of the archive that a note lies beside; None for a name that is none of a note."""
-    for suffix in (PIN_SUFFIX, VERIFIED_SUFFIX):
+    for suffix in (PIN_SUFFIX, VERIFIED_SUFFIX, RUN_SUFFIX):
         if note.endswith(".tar" + suffix):
             return note.removesuffix(suffix)
     return None
@@ -141,23 +171,28 @@ def read_notes(store: ArchiveStore) -> Notes:
     """Read every note of a store, with one listing. Raises what the store raises: a note unread is no note absent."""
     pins: dict[str, Pin | None] = {}
     verifications: dict[str, VerificationNote] = {}
+    runs: dict[str, RunNote] = {}
     problems: list[NoteProblem] = []
     for info in store.list(suffix=".json"):
         archive = archive_of(info.name)
         if archive is None:
             continue
-        found: Pin | VerificationNote | NoteProblem | None
+        found: _AnyNote | NoteProblem | None
         if info.name.endswith(PIN_SUFFIX):
             found = _read(store, info, Pin)
             if found is not None:
                 pins[archive] = found if isinstance(found, Pin) else None
+        elif info.name.endswith(RUN_SUFFIX):
+            found = _read(store, info, RunNote)
+            if isinstance(found, RunNote):
+                runs[archive] = found
         else:
             found = _read(store, info, VerificationNote)
             if isinstance(found, VerificationNote):
                 verifications[archive] = found
         if isinstance(found, NoteProblem):
             problems.append(found)
-    return Notes(pins, verifications, tuple(problems))
+    return Notes(pins, verifications, tuple(problems), runs)
 
 
 def read_verification(store: ArchiveStore, archive: str, footer: Footer) -> VerificationNote | None:
@@ -202,10 +237,17 @@ def write_pin(store: BlobStore, archive: str, footer: Footer, *, reason: str, at
     return pin
 
 
-def latest_instant(note: Pin | VerificationNote) -> datetime | None:
+def write_run(store: BlobStore, archive: str, note: RunNote) -> None:
+    """Write down what became of the cleanup that an archive is of."""
+    store.replace(run_name(archive), _encoded(note))
+
+
+def latest_instant(note: _AnyNote) -> datetime | None:
     """Return the time of the last thing that a note records."""
     if isinstance(note, Pin):
         return note.pinned_at
+    if isinstance(note, RunNote):
+        return note.at
     return max((record.at for record in (note.verify, note.drill) if record is not None), default=None)
 
 
@@ -216,9 +258,10 @@ def orphans(notes: Notes, archives: Iterable[str], before: datetime) -> tuple[st
     """
     there = set(archives)
     found: list[str] = []
-    kept: tuple[tuple[Callable[[str], str], dict[str, Pin | None] | dict[str, VerificationNote]], ...] = (
+    kept: tuple[tuple[Callable[[str], str], Mapping[str, _AnyNote | None]], ...] = (
         (pin_name, notes.pins),
         (verified_name, notes.verifications),
+        (run_name, notes.runs),
     )
     for name_of, by_archive in kept:
         for archive, note in by_archive.items():
@@ -262,9 +305,9 @@ def _decoded(store: ArchiveStore, info: BlobInfo, kind: type[_Note]) -> _Note | 
         return NoteProblem(info.name, f"it cannot be read: {error}")
 
 
-def _is_about(note: VerificationNote, footer: Footer) -> bool:
+def _is_about(note: VerificationNote | RunNote, footer: Footer) -> bool:
     return (note.archive_id, note.footer_sha256) == (footer.archive_id, footer.sha256)
 
 
-def _encoded(note: Pin | VerificationNote) -> bytes:
+def _encoded(note: _AnyNote) -> bytes:
     return msgspec.json.encode(note) + b"\n"

@@ -25,6 +25,7 @@ from zenctl.backup.notes import (
     orphans,
     pin_name,
     read_notes,
+    run_name,
     verified_name,
 )
 from zenctl.backup.retention import Backup, Judgement, Policy, judge
@@ -299,8 +300,9 @@ def _remove(store: BlobStore, archive: Sound) -> tuple[Fate, list[Failure]]:
         return Fate.REPLACED, []
     store.delete(archive.name)
     failures: list[Failure] = []
-    if verified_name(archive.name) in around:
-        _delete_note(store, verified_name(archive.name), failures)
+    for note in (verified_name(archive.name), run_name(archive.name)):
+        if note in around:
+            _delete_note(store, note, failures)
     return Fate.REMOVED, failures
 
 

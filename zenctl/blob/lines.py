@@ -1,15 +1,20 @@
-"""A file of lines that exists only once there is something to say; readable by its owner alone."""
+"""Lines that are appended: to a file that exists only once there is something to say, or to a blob of a store."""
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from zenctl.blob.folder import translated
+from zenctl.ports import BlobSink, BlobStore
+
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EROFS)
+"""What a pipe or a terminal says."""
 
 
 class LineFile:
-    """Appends lines to a file of its own. Raises Denied or Unreachable like every store."""
+    """Appends lines to a file that only its owner may read. Raises Denied or Unreachable like every store."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,7 +32,36 @@ class LineFile:
         self.count += 1
 
     def close(self) -> None:
-        """Close the file; harmless where there is none."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        """Flush the file to disk and close it; harmless where there is none."""
+        if self._fd is None:
+            return
+        fd, self._fd = self._fd, None
+        with translated("cannot write", str(self.path)):
+            try:
+                os.fsync(fd)
+            except OSError as error:
+                if error.errno not in _NO_SYNC:
+                    raise
+            finally:
+                os.close(fd)
+
+
+class BlobLines:
+    """Collects lines in one blob, which is there when it is closed: a store of objects cannot append."""
+
+    def __init__(self, store: BlobStore, name: str) -> None:
+        self.name = name
+        self._store = store
+        self._sink: BlobSink | None = None
+
+    def write(self, line: bytes) -> None:
+        """Append a line, beginning the blob with the first one."""
+        if self._sink is None:
+            self._sink = self._store.put(self.name)
+        self._sink.write(bytes(line).rstrip(b"\n") + b"\n")
+
+    def close(self) -> None:
+        """Make the blob visible; harmless where there is none."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.commit()

@@ -1,124 +1,23 @@
-"""The decision which Observations may go: pure, one reason per object, and keeping in every doubt.
+"""The plan of a cleanup: what was decided about every Observation, added up, and what must not happen.
 
-An Observation goes only when its phase is one of those asked for and the instant that its age is
-counted from is known and lies before the cutoff, and nobody has seen it again since.
+Pure. It keeps counts, and of the objects themselves only the first ones for people to look at: what is deleted is
+carried elsewhere, so that a million candidates need no memory.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-import msgspec
+from zenctl.cleanup.brakes import NO_LIMITS, Limits, Tripped, tripped
+from zenctl.cleanup.judge import Judgement, Policy, Reason, judge
+from zenctl.core.objects import ObjectKey, RawObject, ResourceType
+from zenctl.core.observation import ObservationFields, phase_of, severity_of, spec_of, text
 
-from zenctl.core.instants import TimeProblem, TimeReading
-from zenctl.core.objects import ObjectKey, ResourceType
-from zenctl.core.observation import (
-    AgeSource,
-    ObservationFields,
-    Phase,
-    age_of,
-    last_seen,
-    phase_of,
-    severity_of,
-    spec_of,
-    text,
-)
-
-
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be deleted. Phases are compared exactly; empty severities means every severity."""
-
-    older_than: timedelta
-    phases: frozenset[str] = frozenset({Phase.RESOLVED.value})
-    severities: frozenset[str] = frozenset()
-    age_from: AgeSource = AgeSource.AUTO
-
-
-class Reason(StrEnum):
-    """Why an Observation is deleted or kept."""
-
-    EXPIRED = "expired"
-    OTHER_PHASE = "other-phase"
-    OTHER_SEVERITY = "other-severity"
-    YOUNG = "young"
-    SEEN_AGAIN = "seen-again"
-    NO_TIME = "no-time"
-    MALFORMED_TIME = "malformed-time"
-    ZONELESS_TIME = "zoneless-time"
-    FUTURE_TIME = "future-time"
-    ALREADY_GOING = "already-going"
-
-    @property
-    def doubtful(self) -> bool:
-        """Say whether the object is kept only because its time cannot be trusted."""
-        return self in _DOUBTFUL
-
-
-_DOUBTFUL = frozenset({Reason.NO_TIME, Reason.MALFORMED_TIME, Reason.ZONELESS_TIME, Reason.FUTURE_TIME})
-_PROBLEMS = {
-    TimeProblem.ABSENT: Reason.NO_TIME,
-    TimeProblem.MALFORMED: Reason.MALFORMED_TIME,
-    TimeProblem.ZONELESS: Reason.ZONELESS_TIME,
-}
-_FIRST = datetime.min.replace(tzinfo=UTC)
-
-
-class Judgement(NamedTuple):
-    """What was decided about one Observation, and the field that decided it with the instant that it names."""
-
-    reason: Reason
-    source: AgeSource
-    instant: datetime | None
-
-
-def judge(fields: ObservationFields, rule: Rule, now: datetime) -> Judgement:
-    """Decide about one Observation; ``now`` is the API server's time."""
-    age = age_of(fields, rule.age_from)
-    instant = age.reading.instant
-    cutoff = cutoff_of(now, rule.older_than)
-    reason = _reason(fields, rule, age.reading, now, cutoff)
-    if reason is not Reason.EXPIRED:
-        return Judgement(reason, age.source, instant)
-    seen = last_seen(fields)
-    reason = _seen_again(seen, cutoff)
-    if reason is not Reason.EXPIRED:
-        return Judgement(reason, AgeSource.LAST_SEEN, seen.instant)
-    return Judgement(reason, age.source, instant)
-
-
-def cutoff_of(now: datetime, older_than: timedelta) -> datetime:
-    """Return the instant before which an Observation counts as old; the first of all where time has no such one."""
-    try:
-        return now - older_than
-    except OverflowError:
-        return _FIRST
-
-
-def _reason(fields: ObservationFields, rule: Rule, reading: TimeReading, now: datetime, cutoff: datetime) -> Reason:
-    """Decide by everything but what was seen since."""
-    if fields.metadata.deletion_timestamp is not None:
-        return Reason.ALREADY_GOING
-    if phase_of(fields) not in rule.phases:
-        return Reason.OTHER_PHASE
-    if rule.severities and severity_of(fields) not in rule.severities:
-        return Reason.OTHER_SEVERITY
-    if reading.instant is None:
-        return _PROBLEMS[reading.problem or TimeProblem.ABSENT]
-    if reading.instant > now:
-        return Reason.FUTURE_TIME
-    return Reason.EXPIRED if reading.instant < cutoff else Reason.YOUNG
-
-
-def _seen_again(seen: TimeReading, cutoff: datetime) -> Reason:
-    """Keep what was seen after the cutoff, and what says when in a way that nobody can read."""
-    if not seen.present:
-        return Reason.EXPIRED
-    if seen.instant is None:
-        return _PROBLEMS[seen.problem or TimeProblem.MALFORMED]
-    return Reason.EXPIRED if seen.instant < cutoff else Reason.SEEN_AGAIN
+SHOWN = 1_000
+"""How many candidates, and how many doubtful objects, a plan keeps to show."""
 
 
 class Candidate(NamedTuple):
@@ -131,6 +30,8 @@ class Candidate(NamedTuple):
     severity: str
     source: str
     phase: str
+    size_bytes: int
+    """Of its JSON, which is about what etcd keeps of it."""
     judgement: Judgement
 
 
@@ -142,92 +43,155 @@ class Doubt(NamedTuple):
     judgement: Judgement
 
 
+class Counts(NamedTuple):
+    """How many are to be deleted, by what; a rule is counted by its place in the policy."""
+
+    by_namespace: Counter[str]
+    by_severity: Counter[str]
+    by_source: Counter[str]
+    by_rule: Counter[str]
+
+
 class Plan(NamedTuple):
     """Everything that was decided, before anything is done."""
 
-    rule: Rule
+    policy: Policy
+    limits: Limits
     now: datetime
-    candidates: tuple[Candidate, ...]
-    doubts: tuple[Doubt, ...]
-    kept: dict[Reason, int]
+    skew: timedelta
+    """How far the API server's clock is ahead of the local one."""
     total: int
+    to_delete: int
+    bytes: int
+    """Of the JSON of what is to be deleted."""
+    counts: Counts
+    shown: tuple[Candidate, ...]
+    """The first candidates."""
+    doubtful: int
+    doubts: tuple[Doubt, ...]
+    """The first doubtful ones."""
+    kept: dict[Reason, int]
 
     @property
-    def cutoff(self) -> datetime:
-        """The instant before which an Observation counts as old."""
-        return cutoff_of(self.now, self.rule.older_than)
+    def live(self) -> int:
+        """Observations in scope that are not being deleted already."""
+        return self.total - self.kept.get(Reason.ALREADY_GOING, 0)
+
+    @property
+    def tripped(self) -> tuple[Tripped, ...]:
+        """The brakes that forbid this plan, all of them."""
+        return tripped(self.limits, self.to_delete, self.live)
 
 
 class Planner:
-    """Adds up judgements page by page, keeping no more of an Observation than its plan needs.
+    """Adds up judgements page by page.
 
     A listing that begins again is forgotten with ``restart``; what other resources gave stays.
     """
 
-    def __init__(self, rule: Rule, now: datetime) -> None:
-        self._rule = rule
+    def __init__(self, policy: Policy, now: datetime) -> None:
+        self._policy = policy
         self._now = now
         self._tallies: dict[str, _Tally] = {}
 
-    def add(self, resource: ResourceType, key: ObjectKey, fields: ObservationFields) -> None:
-        """Judge one Observation."""
+    def add(self, resource: ResourceType, item: RawObject[ObservationFields]) -> bool:
+        """Judge one Observation; return whether it is to be deleted."""
         tally = self._tallies.setdefault(resource.full_name, _Tally())
-        judgement = judge(fields, self._rule, self._now)
+        judgement = judge(item.fields, self._policy, self._now)
         tally.total += 1
-        if judgement.reason is Reason.EXPIRED:
-            tally.candidates.append(_candidate(resource, key, fields, judgement))
-            return
-        tally.kept[judgement.reason] = tally.kept.get(judgement.reason, 0) + 1
-        if judgement.reason.doubtful:
-            tally.doubts.append(Doubt(resource, key, judgement))
+        if judgement.reason is not Reason.EXPIRED:
+            tally.keep(resource, item.key, judgement)
+            return False
+        tally.take(candidate(resource, item, judgement))
+        return True
 
     def restart(self, resource: ResourceType) -> None:
         """Forget what was judged of a resource."""
         self._tallies.pop(resource.full_name, None)
 
-    def plan(self) -> Plan:
+    def plan(self, limits: Limits = NO_LIMITS, skew: timedelta = timedelta(0)) -> Plan:
         """Return the plan for everything that was judged."""
-        tallies = self._tallies.values()
-        kept: dict[Reason, int] = {}
+        tallies = tuple(self._tallies.values())
+        kept: Counter[Reason] = Counter()
         for tally in tallies:
-            for reason, count in tally.kept.items():
-                kept[reason] = kept.get(reason, 0) + count
+            kept.update(tally.kept)
         return Plan(
-            self._rule,
-            self._now,
-            tuple(candidate for tally in tallies for candidate in tally.candidates),
-            tuple(doubt for tally in tallies for doubt in tally.doubts),
-            kept,
-            sum(tally.total for tally in tallies),
+            policy=self._policy,
+            limits=limits,
+            now=self._now,
+            skew=skew,
+            total=sum(tally.total for tally in tallies),
+            to_delete=sum(tally.to_delete for tally in tallies),
+            bytes=sum(tally.bytes for tally in tallies),
+            counts=_summed(tally.counts for tally in tallies),
+            shown=tuple(c for tally in tallies for c in tally.shown)[:SHOWN],
+            doubtful=sum(count for reason, count in kept.items() if reason.doubtful),
+            doubts=tuple(doubt for tally in tallies for doubt in tally.doubts)[:SHOWN],
+            kept=dict(kept),
         )
 
 
 class _Tally:
+    """What was decided about the objects of one resource."""
+
     def __init__(self) -> None:
-        self.candidates: list[Candidate] = []
-        self.doubts: list[Doubt] = []
-        self.kept: dict[Reason, int] = {}
         self.total = 0
+        self.to_delete = 0
+        self.bytes = 0
+        self.counts = _no_counts()
+        self.shown: list[Candidate] = []
+        self.doubts: list[Doubt] = []
+        self.kept: Counter[Reason] = Counter()
+
+    def keep(self, resource: ResourceType, key: ObjectKey, judgement: Judgement) -> None:
+        self.kept[judgement.reason] += 1
+        if judgement.reason.doubtful and len(self.doubts) < SHOWN:
+            self.doubts.append(Doubt(resource, key, judgement))
+
+    def take(self, found: Candidate) -> None:
+        self.to_delete += 1
+        self.bytes += found.size_bytes
+        self.counts.by_namespace[found.key.namespace] += 1
+        self.counts.by_severity[found.severity or "none"] += 1
+        self.counts.by_source[found.source or "none"] += 1
+        self.counts.by_rule[found.judgement.rule.name if found.judgement.rule else ""] += 1
+        if len(self.shown) < SHOWN:
+            self.shown.append(found)
 
 
-def plan_cleanup(
-    objects: Iterable[tuple[ResourceType, ObjectKey, ObservationFields]], rule: Rule, now: datetime
-) -> Plan:
-    """Judge every Observation and return the plan."""
-    planner = Planner(rule, now)
-    for resource, key, fields in objects:
-        planner.add(resource, key, fields)
-    return planner.plan()
+def _no_counts() -> Counts:
+    return Counts(Counter(), Counter(), Counter(), Counter())
 
 
-def _candidate(resource: ResourceType, key: ObjectKey, fields: ObservationFields, judgement: Judgement) -> Candidate:
+def _summed(counts: Iterable[Counts]) -> Counts:
+    summed = _no_counts()
+    for each in counts:
+        for into, what in zip(summed, each, strict=True):
+            into.update(what)
+    return summed
+
+
+def candidate(resource: ResourceType, item: RawObject[ObservationFields], judgement: Judgement) -> Candidate:
+    """Return an Observation as what is to be deleted."""
+    fields = item.fields
     return Candidate(
         resource=resource,
-        key=key,
+        key=item.key,
         uid=fields.metadata.uid,
         resource_version=fields.metadata.resource_version,
         severity=severity_of(fields),
         source=text(spec_of(fields).source),
         phase=phase_of(fields),
+        size_bytes=len(item.body),
         judgement=judgement,
     )
+
+
+def plan_cleanup(
+    objects: Iterable[tuple[ResourceType, RawObject[ObservationFields]]], policy: Policy, now: datetime
+) -> Plan:
+    """Judge every Observation and return the plan."""
+    planner = Planner(policy, now)
+    for resource, item in objects:
+        planner.add(resource, item)
+    return planner.plan()

@@ -121,10 +121,7 @@ def restore(
     Without --yes it shows the plan and asks; without a terminal it exits with the plan and code 4.
     """
     from zenctl.restore.decide import OnConflict
-    from zenctl.restore.preflight import preflight
-    from zenctl.restore.read import RestorePorts
     from zenctl.restore.record import Choice
-    from zenctl.restore.report import outcome_report, plan_report
     from zenctl.restore.source import ArchiveSource
 
     _require_one_way(plan_file, apply_file, dry_run=dry_run)
@@ -145,8 +142,29 @@ def restore(
     if not what:
         raise UsageError("no ARCHIVE to restore was named", hint="give latest, an archive, a file or a folder")
     source = _files(what, asked.api_group) or ArchiveSource(open_named(session, what, cluster, identity))
-    chosen = _chosen(asked, source)
-    with reject_file(rejects, session.clock.now()) as kept:
+    how = How(plan_file, recorded, dry_run, yes, pause_watcher, no_lock, rejects)
+    return carry_out(session, _chosen(asked, source), asked, how)
+
+
+class How(NamedTuple):
+    """What becomes of the plan, and how it is carried out."""
+
+    plan_file: str = ""
+    recorded: Recorded | None = None
+    dry_run: bool = False
+    yes: bool = False
+    pause_watcher: bool = False
+    no_lock: bool = False
+    rejects: str = ""
+
+
+def carry_out(session: Session, chosen: Chosen, asked: Choice, how: How) -> Report:
+    """Plan the restore of what was chosen, ask, and do it."""
+    from zenctl.restore.preflight import preflight
+    from zenctl.restore.read import RestorePorts
+    from zenctl.restore.report import outcome_report, plan_report
+
+    with reject_file(how.rejects, session.clock.now()) as kept:
         ports = RestorePorts(
             discovery=session.discovery,
             reader=session.cluster,
@@ -157,19 +175,28 @@ def restore(
             clock=session.clock,
             rejects=kept,
         )
-        plan = _plan(session, ports, chosen, asked, _Kept(plan_file, recorded, dry_run))
+        plan = _plan(session, ports, chosen, asked, how)
         chosen.require_found()
-        found = preflight(session.cluster, session.cluster, plan, _pausing(session) if pause_watcher else ())
-        planned = plan_report(plan, found, plan_file or None)
-        if planned.verdict is not ExitCode.GOOD or plan_file:
+        found = preflight(session.cluster, session.cluster, plan, _pausing(session) if how.pause_watcher else ())
+        planned = plan_report(plan, found, how.plan_file or None)
+        if planned.verdict is not ExitCode.GOOD or how.plan_file:
             _complain(session, found)
             return planned
-        if plan.writes or dry_run:
-            stop = session.approve(planned, f"Write {plan.writes:,} objects?", yes=yes, dry_run=dry_run)
+        if plan.writes or how.dry_run:
+            stop = session.approve(planned, f"Write {plan.writes:,} objects?", yes=how.yes, dry_run=how.dry_run)
             if stop is not None:
                 return stop
-        outcome, stuck = _carried_out(session, ports, plan, pause_watcher=pause_watcher, no_lock=no_lock)
+        outcome, stuck = _carried_out(session, ports, plan, how)
         return outcome_report(outcome, str(kept.path) if kept.count else None, stuck)
+
+
+def everything(source: Source, api_group: str) -> tuple[Chosen, Choice]:
+    """Return all of a source as what was chosen; what exists is left as it is."""
+    from zenctl.restore.decide import OnConflict
+    from zenctl.restore.record import Choice
+
+    asked = Choice(on_conflict=OnConflict.SKIP.value, api_group=api_group)
+    return _chosen(asked, source), asked
 
 
 def _require_one_way(plan_file: str, apply_file: str, *, dry_run: bool) -> None:
@@ -217,25 +244,17 @@ def _chosen(asked: Choice, source: Source) -> Chosen:
     return Chosen(source, selection, parse_mapping(asked.map_namespace))
 
 
-class _Kept(NamedTuple):
-    """What becomes of the plan beside being shown."""
-
-    file: str
-    recorded: Recorded | None
-    dry_run: bool
-
-
-def _plan(session: Session, ports: RestorePorts, source: Chosen, asked: Choice, kept: _Kept) -> Plan:
+def _plan(session: Session, ports: RestorePorts, source: Chosen, asked: Choice, how: How) -> Plan:
     from zenctl.restore import record
     from zenctl.restore.decide import OnConflict
     from zenctl.restore.planned import plan_again, record_plan
     from zenctl.restore.read import read_and_plan
 
     policy = OnConflict(asked.on_conflict)
-    if kept.recorded is not None:
-        return plan_again(ports, source, kept.recorded, session.cluster.uid())
-    if not kept.file:
-        return read_and_plan(ports, source, policy, (lambda _: None) if kept.dry_run else None)
+    if how.recorded is not None:
+        return plan_again(ports, source, how.recorded, session.cluster.uid())
+    if not how.plan_file:
+        return read_and_plan(ports, source, policy, (lambda _: None) if how.dry_run else None)
     heading = record.heading(
         source.label,
         source.identity,
@@ -244,7 +263,7 @@ def _plan(session: Session, ports: RestorePorts, source: Chosen, asked: Choice, 
         tool_version=__version__,
         choice=asked,
     )
-    with new_file(local_path(kept.file)) as write:
+    with new_file(local_path(how.plan_file)) as write:
         return record_plan(ports, source, policy, heading, write)
 
 
@@ -266,18 +285,16 @@ def _pausing(session: Session) -> tuple[Need, ...]:
     return tuple(Need(verb, resource, "", session.settings.system_namespace) for verb in ("get", "list", "update"))
 
 
-def _carried_out(
-    session: Session, ports: RestorePorts, plan: Plan, *, pause_watcher: bool, no_lock: bool
-) -> tuple[Outcome, tuple[str, ...]]:
+def _carried_out(session: Session, ports: RestorePorts, plan: Plan, how: How) -> tuple[Outcome, tuple[str, ...]]:
     from zenctl.restore.apply import apply
     from zenctl.restore.pause import left_paused, while_paused
     from zenctl.unattended.guard import GuardedWorkers
 
     namespace = session.settings.system_namespace
     with Lock(session, CHANGES_LEASE) as lock:
-        if plan.writes and not no_lock:
+        if plan.writes and not how.no_lock:
             ports = ports._replace(workers=GuardedWorkers(ports.workers, lock.take()))
-        if pause_watcher and plan.writes:
+        if how.pause_watcher and plan.writes:
             return while_paused(ports, namespace, lambda: apply(ports, plan), session.warn)
         for key in left_paused(ports, namespace):
             session.warn(

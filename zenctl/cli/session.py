@@ -28,7 +28,8 @@ from zenctl.errors import ExitCode, Refused, UsageError, ZenctlError
 if TYPE_CHECKING:
     from zenctl import ports
     from zenctl.blob.folder import FolderStore
-    from zenctl.blob.lines import LineFile
+    from zenctl.blob.lines import BlobLines, LineFile
+    from zenctl.blob.scratch import ScratchFile
     from zenctl.blob.urls import StoreUrl
     from zenctl.drill.run import EmbeddedCluster
     from zenctl.kube.connect import Connection
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 _USER_AGENT = f"zenctl/{__version__}"
 _BRIEF_SECONDS = 5.0
 _PUSH_SECONDS = 5.0
+AUDIT_FILE = "cleanup-audit.ndjson"
+AUDIT_SUFFIX = ".audit.ndjson"
 
 
 class Readable(NamedTuple):
@@ -475,6 +478,44 @@ def new_file(path: Path, *, mode: int = 0o600) -> Iterator[Callable[[bytes], Non
         with suppress(OSError):
             beside.unlink()
         raise
+
+
+class AuditLog(NamedTuple):
+    """Where an audit log is written, and what it is called."""
+
+    lines: LineFile | BlobLines
+    label: str
+
+
+@contextmanager
+def audit_log(path: str, store: BlobStore, archive: str) -> Iterator[AuditLog]:
+    """Yield the audit log: a file that was named, else one file in a folder of archives, else a blob of its own.
+
+    What was written is kept, however the block ends.
+    """
+    from zenctl.blob.folder import FolderStore
+    from zenctl.blob.lines import BlobLines, LineFile
+
+    lines: LineFile | BlobLines
+    if path or isinstance(store, FolderStore):
+        file = local_path(path) if path else store.path / AUDIT_FILE  # type: ignore[attr-defined]
+        lines, label = LineFile(file), str(file)
+    else:
+        label = archive.removesuffix(".tar") + AUDIT_SUFFIX
+        lines = BlobLines(store, label)
+    try:
+        yield AuditLog(lines, label)
+    finally:
+        lines.close()
+
+
+@contextmanager
+def scratch_file() -> Iterator[ScratchFile]:
+    """Yield a temporary file that nobody else can open."""
+    from zenctl.blob.scratch import ScratchFile
+
+    with ScratchFile() as file:
+        yield file
 
 
 @contextmanager

@@ -35,13 +35,13 @@ class NotADocument(ValueError):
     """The text is neither JSON nor YAML; the message says where and why, and fits behind "it is"."""
 
 
-class _Loader(yaml.CSafeLoader):
+class Loader(yaml.CSafeLoader):
     """Safe YAML without the resolvers that turn text into dates and sexagesimal numbers."""
 
 
-_Loader.yaml_implicit_resolvers = {}
+Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in _PLAIN_SCALARS:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first))
+    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first))
 
 
 def documents(data: bytes) -> list[Any]:
@@ -49,7 +49,7 @@ def documents(data: bytes) -> list[Any]:
 
     Empty YAML documents are left out. Raises NotADocument, and nothing else.
     """
-    text = _decode(data)
+    text = utf_text(data)
     if text.lstrip()[:1] not in ("{", "["):
         return [document for document in _yaml_documents(text) if document is not None]
     try:
@@ -91,7 +91,8 @@ def typed(item: Any, parent: dict[Any, Any]) -> Any:
     return item
 
 
-def _decode(data: bytes) -> str:
+def utf_text(data: bytes) -> str:
+    """Return bytes as the text that they are. Raises NotADocument."""
     # A redirect in PowerShell writes UTF-16 with a byte order mark.
     encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
@@ -123,8 +124,8 @@ def _after_space(text: str, position: int) -> int:
 
 def _yaml_documents(text: str) -> list[Any]:
     try:
-        _refuse_bottomless(text)
-        return list(yaml.load_all(text, Loader=_Loader))
+        refuse_bottomless(text)
+        return list(yaml.load_all(text, Loader=Loader))
     except yaml.YAMLError as error:
         raise NotADocument(f"not valid YAML: {' '.join(str(error).split())}") from error
     # Explicit tags reach constructors that raise what they like on text that is not theirs.
@@ -132,7 +133,7 @@ def _yaml_documents(text: str) -> list[Any]:
         raise NotADocument(f"not usable YAML: {_reason(error)}") from error
 
 
-def _refuse_bottomless(text: str) -> None:
+def refuse_bottomless(text: str) -> None:
     """Refuse nesting that overflows the stack of the C loader, which would end the process.
 
     Events come without recursion, but cost time; so they are only looked at where the text could be that deep.
@@ -140,7 +141,7 @@ def _refuse_bottomless(text: str) -> None:
     if _INDENTED.search(text) is None and len(_BRACKETS.findall(text)) < _MAX_NESTING:
         return
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_NESTING:
             raise NotADocument("not usable YAML: it is nested too deeply")

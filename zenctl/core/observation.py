@@ -78,6 +78,7 @@ class Spec(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     title: Any = None
     timestamp: Any = None
     detected_at: Any = None
+    expires_at: Any = None
     fingerprint: Any = None
     resource: Any = None
 

@@ -35,8 +35,11 @@ class Patience:
         return self._row >= self._limit
 
     def guard(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Pass jobs on until patience is spent; those under way still end and are counted."""
-        for job in jobs:
-            if self.spent:
+        """Pass jobs on until patience is spent; those under way still end, and the next one is not even taken."""
+        rest = iter(jobs)
+        while not self.spent:
+            try:
+                job = next(rest)
+            except StopIteration:
                 return
             yield job

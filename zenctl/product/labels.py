@@ -10,6 +10,9 @@ SEVERITY = "severity"
 """In lower case, unlike spec.severity."""
 EVENT_TYPE = "event-type"
 
+PROTECTED = "zenctl.kube-zen.io/protected"
+"""As a label or an annotation of an Observation it keeps cleanup away, whatever it says but "false"."""
+
 SYSTEM_NAMESPACE = "zen-system"
 """Where the watcher is installed by default, and where Observations about cluster-scoped resources live."""
 
