@@ -35,7 +35,7 @@ from zenctl.cli.unattended import (
 )
 from zenctl.core.observation import GROUP, AgeSource, Phase, Severity
 from zenctl.core.report import Report
-from zenctl.errors import ExitCode, UsageError
+from zenctl.errors import ExitCode, Refused, UsageError
 
 if TYPE_CHECKING:
     from zenctl.cleanup.brakes import Limits
@@ -250,7 +250,7 @@ def _clean(session: Session, run: Run[Cleaned], asked: _Asked, how: _How, reques
         if plan.tripped:
             run.ended(planned.verdict, plan.tripped[0].what)
             for brake in plan.tripped:
-                session.warn(f"{brake.what}: nothing was deleted\nhint: {brake.flag} would allow it")
+                session.complain(Refused(f"{brake.what}: nothing was deleted", hint=f"{brake.flag} would allow it"))
             return planned
         if plan.to_delete or how.dry_run:
             question_ = f"Delete {plan.to_delete:,} of {plan.total:,} Observations?"
