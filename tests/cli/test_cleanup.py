@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver import failure
+from tests.apiserver import answer, failure
 from tests.cli.runner import run
-from tests.cli.world import EVENTS, LEASES, REVIEWS, World, answer
+from tests.cli.world import EVENTS, LEASES, REVIEWS, World
 from zenctl.product.metrics import CLEANUP_DELETED, CLEANUP_LAST_EXIT_CODE, CLEANUP_LAST_SUCCESS
 from zenctl.unattended.metrics import Labels, parse
 
