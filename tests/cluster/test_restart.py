@@ -1,4 +1,4 @@
-"""A real API server that is stopped and started again in the middle of a backup and of a restore."""
+"""A real API server that is stopped and started again in the middle of a backup, a restore and a cleanup."""
 
 from __future__ import annotations
 
@@ -37,8 +37,11 @@ class Place:
         mine = [item for item in items if item["metadata"]["namespace"].startswith(PREFIX)]
         return {f"{item['metadata']['namespace']}/{item['metadata']['name']}": told(item) for item in mine}
 
-    def interrupted(self, *arguments: str, when: Callable[[float], bool]) -> int:
-        """Run a command, restart the server as soon as ``when`` (told the seconds since) is true, return its code."""
+    def interrupted(self, *arguments: str, when: Callable[[float], bool], away_seconds: float = 0.0) -> int:
+        """Run a command, restart the server as soon as ``when`` (told the seconds since) is true, return its code.
+
+        It stays away for so long.
+        """
         zenctl = self.zenctl
         command = [sys.executable, "-m", "zenctl", *arguments, "--kubeconfig", str(zenctl.kubeconfig)]
         command += ["--store", str(zenctl.store), "--system-namespace", zenctl.system_namespace, "-o", "json", "-q"]
@@ -49,7 +52,9 @@ class Place:
         while process.poll() is None and not when(time.monotonic() - began):
             time.sleep(0.02)
         running = process.poll() is None
-        self.control_plane.restart_apiserver()
+        self.control_plane.stop_apiserver()
+        time.sleep(away_seconds)
+        self.control_plane.start_apiserver()
         _, said = process.communicate(timeout=120)
         assert running, "it had ended before the server was stopped"
         assert "bug" not in said, said
@@ -111,3 +116,21 @@ def test_a_restore_through_a_restart_is_ended_by_the_next_run(place):
     done = place.zenctl("restore", "latest", "--yes")
     assert done["kind"] == "RestoreOutcome"
     assert {key for batch in done["data"]["batches"] for key in batch["done"]} == {"skipped"}
+
+
+@pytest.mark.timeout(300)
+def test_a_restart_costs_a_cleanup_nothing_but_time(place):
+    """Away for longer than any request is repeated."""
+    expected = place.live()
+    log: Path = place.zenctl.store / "cleanup-audit.ndjson"
+    more = ("--max-percent", "100", "--qps", "150", "--yes")
+
+    def deleting(_seconds: float) -> bool:
+        return log.exists() and log.stat().st_size > 0
+
+    assert place.interrupted("cleanup", "--older-than", "7d", *more, when=deleting, away_seconds=20) == 0
+    (run,) = place.zenctl("cleanup", "runs")["data"]["runs"]
+    assert (run["exitCode"], run["failed"], run["notTried"], run["changed"]) == (0, 0, 0, 0)
+    assert run["deleted"] + run["gone"] == run["archived"] == COUNT - len(place.live()) > 300
+    place.zenctl("cleanup", "undo", run["run"], "--yes")
+    assert place.live() == expected

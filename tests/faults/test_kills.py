@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of backup, prune and restore: what was good stays good, and the next run ends the work.
+"""SIGKILL at random moments of backup, prune, restore and cleanup: what was good stays, the next run ends the work.
 
 Each runs as a program against a sandbox of this process. Moments are drawn over the time that an undisturbed one
 takes.
@@ -64,6 +64,11 @@ def test_a_killed_backup_leaves_the_earlier_ones_and_no_half_one(tmp_path):
         assert all(name.endswith(".partial") for name in left)
 
 
+RESTORE = ("restore", "latest", "--yes", "--no-lock")
+CLEANUP = ("cleanup", "--older-than", "7d", "--max-percent", "100", "--yes", "--no-lock")
+"""Without a Lease: a killed run's keeps the next one waiting for a minute."""
+
+
 def test_a_killed_restore_is_ended_by_the_next_run_and_doubles_nothing(tmp_path):
     content = [*observations(), config_map("filters", a="1")]
     with a_place(tmp_path / "from", content) as source:
@@ -73,18 +78,38 @@ def test_a_killed_restore_is_ended_by_the_next_run_and_doubles_nothing(tmp_path)
     seconds = None
     with a_place(tmp_path / "try") as place:
         place.store = store
-        seconds = place.duration_seconds("restore", "latest", "--yes")
+        seconds = place.duration_seconds(*RESTORE)
     for number, moment in enumerate(moments(seconds)):
         with a_place(tmp_path / f"to-{number}") as place:
             place.store = store
-            place.killed(moment, "restore", "latest", "--yes")
+            place.killed(moment, *RESTORE)
             half = state(place.server)
             assert half.keys() <= expected.keys()
-            place.do("restore", "latest", "--yes")
+            place.do(*RESTORE)
             assert state(place.server) == expected, f"killed after {moment:.3f} s with {len(half)} objects"
             revision = revision_of(place.server)
-            place.do("restore", "latest", "--yes")
+            place.do(*RESTORE)
             assert revision_of(place.server) == revision, "a run more writes nothing"
+
+
+def test_whatever_a_killed_cleanup_deleted_is_in_an_archive(tmp_path):
+    content = [*observations(), config_map("filters", a="1")]
+    with a_place(tmp_path / "try", content) as place:
+        longest = place.duration_seconds(*CLEANUP)
+        cleaned = state(place.server)
+    for number, moment in enumerate(moments(longest)):
+        with a_place(tmp_path / f"on-{number}", content) as place:
+            before = state(place.server)
+            place.killed(moment, *CLEANUP)
+            after = state(place.server)
+            assert cleaned.keys() <= after.keys() <= before.keys()
+            archives = sound_archives(place.store) if place.store.exists() else []
+            assert archives or after == before, f"killed after {moment:.3f} s"
+            for name in archives:
+                place.do("cleanup", "undo", name, "--yes", "--no-lock")
+            assert state(place.server) == before, f"killed after {moment:.3f} s"
+            place.do(*CLEANUP)
+            assert state(place.server).keys() == cleaned.keys()
 
 
 def fill(store: FolderStore, days: int) -> list[str]:

@@ -16,6 +16,8 @@ from zenctl.core.report import Block, ByteCount, Cell, Column, Facts, Report, Re
 from zenctl.errors import ExitCode
 
 _SHOWN = 20
+_FEW = 3
+"""How many doubtful objects are named after the fact; the plan names more."""
 _SHORT_ID = 8
 _NEVER = "never"
 _ETCD = (
@@ -217,7 +219,7 @@ def outcome_report(outcome: Outcome, audit_log: str | None = None) -> Report:
         *((Text(_ETCD),) if data.deleted else ()),
         *_count_tables(data.counts, "planned"),
         *_failure_table(data.failed, data.failed_count),
-        *_kept_blocks(data.kept, data.doubtful, plan.doubtful),
+        *_kept_blocks(data.kept, data.doubtful[:_FEW], plan.doubtful),
     )
     return Report(kind="CleanupOutcome", data=data, verdict=outcome.verdict, blocks=blocks)
 
@@ -431,7 +433,7 @@ def _kept_blocks(kept: dict[str, int], doubts: tuple[DoubtRow, ...], doubtful: i
         )
         columns = (Column("namespace"), Column("name"), Column("reason"), Column("field"))
         named = tuple((d.namespace, d.name, d.reason, d.field) for d in doubts[:_SHOWN])
-        blocks.append(Table(columns, named, omitted=max(0, doubtful - _SHOWN)))
+        blocks.append(Table(columns, named, omitted=doubtful - len(named)))
     return tuple(blocks)
 
 
