@@ -204,13 +204,17 @@ def _settle_and_clean_up(on: Stage) -> None:
     )
     on.run("zenctl", "cleanup", "--older-than", "7d", code=4, lines=14)
     count = len(on.findings())
-    on.run("zenctl", "cleanup", "--older-than", "7d", "--yes", lines=8)
+    on.run("zenctl", "cleanup", "--older-than", "7d", "--yes", lines=9)
     left = len(on.findings())
     promised(f"{count - left} Observations are gone, {left} are left", holds=0 < left < count)
     on.say("What was deleted can still be looked at: commands that only read take a backup in place of the cluster.")
     on.run(
         "zenctl", "events", "list", "--from", "latest", "--phase", "Resolved", "--limit", "5", "--columns", _COLUMNS
     )
+    on.say("Nor is it gone for good: all of it was archived, flushed and read back before the first delete.")
+    on.run("zenctl", "cleanup", "runs")
+    on.run("zenctl", "cleanup", "undo", "latest", "--yes")
+    promised(f"all {count} are back", holds=len(on.findings()) == count)
 
 
 def main() -> int:
