@@ -101,7 +101,7 @@ def test_a_kind_that_may_not_be_read_makes_the_backup_incomplete_and_is_named(so
     assert shown["archive"]["complete"] is True, "latest is the earlier one"
 
 
-LONG = partial(pytest.param, marks=pytest.mark.torture)
+LONG = partial(pytest.param, marks=[pytest.mark.torture, pytest.mark.timeout(1200)])
 """What waits more than a minute for a server that does not mend; CI runs it with the long suites."""
 
 WHILE_WRITING = [
