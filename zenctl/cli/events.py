@@ -14,7 +14,8 @@ from zenctl.core.report import Report, RowStream
 from zenctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from zenctl.events.run import EventsPorts, Listing, ReadPorts
+    from zenctl.events.run import EventsPorts, Listing
+    from zenctl.events.scan import ReadPorts
     from zenctl.events.settle import Action
 
 app = new_group("events", "List, show and settle Observations.")
@@ -179,7 +180,7 @@ def _settle(session: Session, action: Action, names: list[str], options: tuple[s
 
 
 def _reading(session: Session) -> ReadPorts:
-    from zenctl.events.run import ReadPorts
+    from zenctl.events.scan import ReadPorts
 
     readable = session.readable
     return ReadPorts(discovery=readable.discovery, reader=readable.reader, progress=session.progress)

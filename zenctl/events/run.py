@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
 from zenctl.core.objects import KeyFields, ObjectKey, RawObject, ResourceType
 from zenctl.core.observation import ObservationFields, phase_of
-from zenctl.errors import Conflict, ExitCode, Invalid, NotFound, PartlyDone, Refused, UsageError, ZenctlError, worst
+from zenctl.errors import Conflict, ExitCode, NotFound, PartlyDone, Refused, UsageError, ZenctlError, worst
 from zenctl.events.names import Name
 from zenctl.events.rows import EventRow, row_of
+from zenctl.events.scan import Reading, scan
 from zenctl.events.select import Filter, Match, Order, Selection, matcher
 from zenctl.events.settle import Decision, phase_in, settle
 from zenctl.ports import Discovery, ListQuery, ObjectReader, ObjectWriter, Progress, Workers
@@ -26,30 +27,6 @@ from zenctl.product.resources import observations
 
 RETRIES = 5
 """So often a decision is made anew on an object that changed under it."""
-
-
-class Reading(Protocol):
-    """What reading Observations needs of the world."""
-
-    @property
-    def discovery(self) -> Discovery:
-        """What is served."""
-
-    @property
-    def reader(self) -> ObjectReader:
-        """The objects."""
-
-    @property
-    def progress(self) -> Progress:
-        """Who is told how far it is."""
-
-
-class ReadPorts(NamedTuple):
-    """Just enough for reading; satisfies Reading."""
-
-    discovery: Discovery
-    reader: ObjectReader
-    progress: Progress
 
 
 class EventsPorts(NamedTuple):
@@ -87,52 +64,36 @@ class Listing(NamedTuple):
 
 
 class _Tally:
-    """What was found of one resource; thrown away when its listing begins again."""
+    """What matches of one resource."""
 
-    def __init__(self, request: ListRequest) -> None:
+    def __init__(self, request: ListRequest, now: datetime) -> None:
+        self._judge = matcher(request.wanted)
+        self._now = now
         self.selection = Selection(request.order, request.limit)
         self.counts = dict.fromkeys(Match, 0)
-        self.mixed = False
+
+    def add(self, resource: ResourceType, item: RawObject[ObservationFields]) -> None:  # noqa: ARG002 - see Tally
+        """Take one into account."""
+        row = row_of(item.fields, self._now)
+        match = self._judge(row)
+        self.counts[match] += 1
+        if match is Match.WANTED:
+            self.selection.add(row)
 
 
 def list_events(ports: Reading, group: str, request: ListRequest, now: datetime) -> Listing:
     """List the Observations that match; ``now`` is the API server's time. Raises UsageError for a bad selector."""
-    resources = observations(ports.discovery.group(group), group)
-    ports.progress.begin("reading Observations", None)
-    try:
-        tallies = [_tally(ports, resource, request, now) for resource in resources]
-    except Invalid as refused:
-        # Nothing in a LIST but the user's own selector can be wrong by itself.
-        raise UsageError(refused.message, hint="see kubectl get --help for selectors") from refused
-    finally:
-        ports.progress.end()
+    found = scan(ports, group, request.query, lambda: _Tally(request, now))
     together = Selection(request.order, request.limit)
-    for tally in tallies:
+    for tally in found.tallies:
         for row in tally.selection.ranked():
             together.add(row)
     return Listing(
         rows=together.ranked(),
-        matched=sum(tally.counts[Match.WANTED] for tally in tallies),
-        untimed=sum(tally.counts[Match.UNTIMED] for tally in tallies),
-        mixed=any(tally.mixed for tally in tallies),
+        matched=sum(tally.counts[Match.WANTED] for tally in found.tallies),
+        untimed=sum(tally.counts[Match.UNTIMED] for tally in found.tallies),
+        mixed=found.mixed,
     )
-
-
-def _tally(ports: Reading, resource: ResourceType, request: ListRequest, now: datetime) -> _Tally:
-    judge = matcher(request.wanted)
-    tally = _Tally(request)
-    for page in ports.reader.pages(resource, ObservationFields, request.query):
-        if page.restarted:
-            tally = _Tally(request)
-        tally.mixed = tally.mixed or page.mixed
-        for item in page.objects:
-            row = row_of(item.fields, now)
-            match = judge(row)
-            tally.counts[match] += 1
-            if match is Match.WANTED:
-                tally.selection.add(row)
-        ports.progress.advance(len(page.objects))
-    return tally
 
 
 # -- finding by name -------------------------------------------------------------------------------------
