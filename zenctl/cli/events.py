@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zenctl.cli.arguments import ApiGroupOption, NamespaceOption, SelectorOption, choice, instant, words
+from zenctl.cli.arguments import ApiGroupOption, NamespaceOption, SelectorOption, choice, instant, zone
+from zenctl.cli.event_filters import Categories, Given, Phases, Severities, Since, Sources, Until, Words
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session
-from zenctl.core.observation import GROUP, Phase, Severity
+from zenctl.core.observation import GROUP
 from zenctl.core.report import Report, RowStream
 from zenctl.errors import ExitCode, UsageError
 
@@ -18,36 +19,11 @@ if TYPE_CHECKING:
     from zenctl.events.scan import ReadPorts
     from zenctl.events.settle import Action
 
-app = new_group("events", "List, show and settle Observations.")
+app = new_group("events", "List, show, count, sum up and settle Observations.")
 
 _READ_CODES = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED)
 _WRITE_CODES = (ExitCode.PARTIAL, *_READ_CODES)
 
-Words = list[str] | None
-Severities = Annotated[
-    Words,
-    typer.Option(
-        "--severity", metavar="SEVERITY", help=f"Only these severities: {', '.join(Severity)}.", show_default=False
-    ),
-]
-Sources = Annotated[
-    Words, typer.Option("--source", metavar="SOURCE", help="Only what these tools found.", show_default=False)
-]
-Categories = Annotated[
-    Words, typer.Option("--category", metavar="CATEGORY", help="Only these categories.", show_default=False)
-]
-Phases = Annotated[
-    Words,
-    typer.Option("--phase", metavar="PHASE", help=f"Only these phases: {', '.join(Phase)}.", show_default=False),
-]
-Since = Annotated[
-    str,
-    typer.Option("--since", metavar="TIME", help="From here on: 24h (ago), or an RFC 3339 time.", show_default=False),
-]
-Until = Annotated[
-    str,
-    typer.Option("--until", metavar="TIME", help="Before this: 1h (ago), or an RFC 3339 time.", show_default=False),
-]
 Sort = Annotated[
     str,
     typer.Option("--sort", metavar="BY", help="time, severity, namespace, name, phase, source or last-seen."),
@@ -60,6 +36,13 @@ Columns = Annotated[
     Words, typer.Option("--columns", metavar="NAMES", help="Columns of the table, in order.", show_default=False)
 ]
 Wide = Annotated[bool, typer.Option("--wide", help="More columns.", show_default=False)]
+Days = Annotated[int, typer.Option("--days", metavar="N", min=1, max=366, help="Days to count one by one.")]
+TimeZone = Annotated[
+    str, typer.Option("--timezone", metavar="ZONE", help="Whose days they are, such as Europe/Berlin.")
+]
+DigestSince = Annotated[
+    str, typer.Option("--since", metavar="TIME", help="Where the while begins: 24h (ago), or an RFC 3339 time.")
+]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="NAMESPACE/NAME, or NAME.", show_default=False)]
 Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for whoever reads it.", show_default=False)]
 Author = Annotated[
@@ -95,24 +78,13 @@ def list_(
     """
     from zenctl.events.rows import event_stream
     from zenctl.events.run import ListRequest, list_events
-    from zenctl.events.select import Filter, SortBy, checked_window, ordering
-    from zenctl.ports import ListQuery
+    from zenctl.events.select import SortBy, ordering
 
     order = ordering(choice("--sort", SortBy, sort), reverse=reverse)
     names = _column_names(columns, wide=wide)
-    severities = frozenset(choice("--severity", Severity, word).value for word in words(severity))
-    phases = frozenset(choice("--phase", Phase, word).value for word in words(phase))
+    given = Given(namespace, selector, severity, source, category, phase, since, until).checked()
     now = session.readable.info.now()
-    wanted = Filter(
-        severities=severities,
-        sources=words(source),
-        categories=words(category),
-        phases=phases,
-        since=instant("--since", since, now) if since else None,
-        until=instant("--until", until, now) if until else None,
-    )
-    checked_window(wanted.since, wanted.until)
-    request = ListRequest(ListQuery(namespace or None, selector), wanted, order, limit)
+    request = ListRequest(given.query, given.filter(now), order, limit)
     listing = list_events(_reading(session), api_group, request, now)
     _tell(session, listing)
     return event_stream(listing.rows, names)
@@ -135,6 +107,72 @@ def show(
     parsed = parse_names(names, namespace)
     found = read_named(_reading(session), api_group, parsed)
     return details_report(found, session.readable.info.now())
+
+
+@command(app, "stats", codes=_READ_CODES, offline=True)
+def stats(
+    session: Session,
+    namespace: NamespaceOption = "",
+    selector: SelectorOption = "",
+    severity: Severities = None,
+    source: Sources = None,
+    category: Categories = None,
+    phase: Phases = None,
+    since: Since = "",
+    until: Until = "",
+    days: Days = 14,
+    timezone: TimeZone = "UTC",
+    api_group: ApiGroupOption = GROUP,
+) -> Report:
+    """Count Observations by severity, phase, source, namespace and category, and by day.
+
+    The day of an Observation is that of its time, as in list. What has no readable time is counted, and in no
+    day. Sparklines have one sign for each day, up to and with today; a dot is a day with nothing.
+    With --from ARCHIVE it counts what a backup holds, and today is the day of the backup.
+    """
+    from zenctl.events.scan import scan
+    from zenctl.events.stats import Calendar, Statistics, together
+    from zenctl.events.stats_report import stats_report
+
+    calendar_zone = zone("--timezone", timezone)
+    given = Given(namespace, selector, severity, source, category, phase, since, until).checked()
+    now = session.readable.info.now()
+    calendar, wanted = Calendar(now, calendar_zone, days), given.filter(now)
+    found = scan(_reading(session), api_group, given.query, lambda: Statistics(wanted, calendar))
+    return stats_report(together(found.tallies, wanted, calendar), calendar, mixed=found.mixed)
+
+
+@command(app, "digest", codes=_READ_CODES, offline=True)
+def digest(
+    session: Session,
+    since: DigestSince = "24h",
+    namespace: NamespaceOption = "",
+    selector: SelectorOption = "",
+    source: Sources = None,
+    category: Categories = None,
+    api_group: ApiGroupOption = GROUP,
+) -> Report:
+    """Sum up a while for a morning's message: what is new, still open, oldest and noisiest.
+
+    -o markdown is made for a chat, and never longer than a message. What cannot be judged, because its time or
+    its phase says nothing, is counted by itself and never called settled. With --from ARCHIVE it is the digest of
+    a backup, up to its time.
+    """
+    from zenctl.events.digest import Digest
+    from zenctl.events.digest_report import digest_report
+    from zenctl.events.scan import scan
+
+    given = Given(namespace, selector, source=source, category=category)
+    now = session.readable.info.now()
+    begin = instant("--since", since, now)
+    if begin >= now:
+        raise UsageError(f"--since: {since} is no time before now", hint="write a duration such as 24h")
+    wanted = given.filter(now)
+    found = scan(_reading(session), api_group, given.query, lambda: Digest(wanted, begin, now))
+    whole = Digest(wanted, begin, now)
+    for tally in found.tallies:
+        whole.take(tally)
+    return digest_report(whole, mixed=found.mixed)
 
 
 def _settling(word: str, summary: str, detail: str) -> None:
