@@ -9,6 +9,7 @@ import typer
 
 from zenctl.cli.arguments import choice, instant, words
 from zenctl.core.observation import Phase, Severity
+from zenctl.errors import UsageError
 
 if TYPE_CHECKING:
     from zenctl.events.select import Filter
@@ -60,9 +61,23 @@ class Given(NamedTuple):
 
         return ListQuery(self.namespace or None, self.selector)
 
+    @property
+    def selects(self) -> bool:
+        """Say whether anything but the namespace is selected by."""
+        return any(
+            (self.selector.strip(), self.severity, self.source, self.category, self.phase, self.since, self.until)
+        )
+
     def checked(self) -> Given:
-        """Return the same; raises UsageError for what can be seen to be wrong without a cluster."""
+        """Return the same. Raises UsageError for what can be seen to be wrong without a cluster.
+
+        An option without a word in it, as of a variable that is not set, would select everything.
+        """
         self._words()
+        lists = (self.severity, self.source, self.category, self.phase)
+        for option, values in zip(("--severity", "--source", "--category", "--phase"), lists, strict=True):
+            if values and not words(values):
+                raise UsageError(f"{option} is given, and names nothing", hint="leave it out to select all")
         return self
 
     def filter(self, now: datetime) -> Filter:

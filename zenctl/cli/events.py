@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zenctl.cli import events_settle
 from zenctl.cli.arguments import ApiGroupOption, NamespaceOption, SelectorOption, choice, instant, zone
 from zenctl.cli.event_filters import Categories, Given, Phases, Severities, Since, Sources, Until, Words
 from zenctl.cli.options import command, new_group
@@ -15,14 +16,13 @@ from zenctl.core.report import Report, RowStream
 from zenctl.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from zenctl.events.run import EventsPorts, Listing
+    from zenctl.events.run import Listing
     from zenctl.events.scan import ReadPorts
-    from zenctl.events.settle import Action
 
 app = new_group("events", "List, show, count, sum up and settle Observations.")
+app.add_typer(events_settle.app)
 
 _READ_CODES = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED)
-_WRITE_CODES = (ExitCode.PARTIAL, *_READ_CODES)
 
 Sort = Annotated[
     str,
@@ -44,10 +44,6 @@ DigestSince = Annotated[
     str, typer.Option("--since", metavar="TIME", help="Where the while begins: 24h (ago), or an RFC 3339 time.")
 ]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="NAMESPACE/NAME, or NAME.", show_default=False)]
-Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for whoever reads it.", show_default=False)]
-Author = Annotated[
-    str, typer.Option("--author", metavar="NAME", help="Who says so (default $USER).", show_default=False)
-]
 
 
 @command(app, "list", codes=_READ_CODES, offline=True)
@@ -175,65 +171,11 @@ def digest(
     return digest_report(whole, mixed=found.mixed)
 
 
-def _settling(word: str, summary: str, detail: str) -> None:
-    """Make a command that settles the Observations of its names."""
-
-    def settle(
-        session: Session,
-        names: Names,
-        namespace: NamespaceOption = "",
-        note: Note = "",
-        author: Author = "",
-        api_group: ApiGroupOption = GROUP,
-    ) -> Report:
-        from zenctl.events.settle import Action
-
-        return _settle(session, Action(word), names, (namespace, note, author, api_group))
-
-    settle.__doc__ = f"{summary}\n\n{detail}"
-    command(app, word, codes=_WRITE_CODES)(settle)
-
-
-_settling("resolve", "Mark Observations as Resolved.", "From then on cleanup may delete them by their age.")
-_settling("ack", "Mark Observations as Acknowledged.", "Somebody knows, and it is not settled yet.")
-_settling("reopen", "Make Observations Active again.", "What was said about them stays in their conditions.")
-_settling(
-    "archive",
-    "Mark Observations as Archived.",
-    "They are settled, and kept for the record: cleanup leaves them alone unless it is told otherwise.",
-)
-
-
-def _settle(session: Session, action: Action, names: list[str], options: tuple[str, str, str, str]) -> Report:
-    from zenctl.events.names import parse_names
-    from zenctl.events.report import settled_report
-    from zenctl.events.run import settle_named
-    from zenctl.events.settle import Decision
-
-    namespace, note, author, api_group = options
-    parsed = parse_names(names, namespace)
-    who = author.strip() or session.settings.environ.get("USER") or "zenctl"
-    decision = Decision(action, session.cluster.now(), who, note.strip())
-    return settled_report(settle_named(_ports(session), api_group, parsed, decision))
-
-
 def _reading(session: Session) -> ReadPorts:
     from zenctl.events.scan import ReadPorts
 
     readable = session.readable
     return ReadPorts(discovery=readable.discovery, reader=readable.reader, progress=session.progress)
-
-
-def _ports(session: Session) -> EventsPorts:
-    from zenctl.events.run import EventsPorts
-
-    return EventsPorts(
-        discovery=session.discovery,
-        reader=session.cluster,
-        writer=session.cluster,
-        workers=session.workers,
-        progress=session.progress,
-    )
 
 
 def _column_names(columns: list[str] | None, *, wide: bool) -> tuple[str, ...]:

@@ -215,7 +215,7 @@ def _settle(ports: EventsPorts, resources: Sequence[ResourceType], name: Name, d
         except Conflict:
             sent, found = new, _read_again(ports.reader, found)
         else:
-            _require_kept(found, stored, decision)
+            require_kept(found.resource, found.key, stored, decision)
             return Settled(name, Became.SETTLED, found.key, before)
     raise PartlyDone(
         f"cannot {decision.action} {found.key}: it changed under each of {1 + RETRIES} attempts", hint="try again"
@@ -230,30 +230,41 @@ def _read_again(reader: ObjectReader, found: Found) -> Found:
     return Found(found.resource, item)
 
 
-def _require_kept(found: Found, stored: RawObject[KeyFields], decision: Decision) -> None:
+def require_kept(resource: ResourceType, key: ObjectKey, stored: RawObject[KeyFields], decision: Decision) -> None:
     """Refuse to call settled what a server pruned: the schema of another vendor's CRD may have no phase."""
     if phase_of(msgspec.json.decode(stored.body, type=ObservationFields)) != decision.action.phase:
         raise PartlyDone(
-            f"cannot {decision.action} {found.key}: the server took the status and dropped its phase",
-            hint=f"the CRD {found.resource.full_name} has to allow status.phase",
+            f"cannot {decision.action} {key}: the server took the status and dropped its phase",
+            hint=f"the CRD {resource.full_name} has to allow status.phase",
         )
 
 
 def _write(writer: ObjectWriter, found: Found, status: dict[str, Any]) -> RawObject[KeyFields]:
-    document = found.document
     if not found.resource.status_subresource:
-        return writer.replace(found.resource, found.key, msgspec.json.encode({**document, "status": status}))
+        body = msgspec.json.encode({**found.document, "status": status})
+        return writer.replace(found.resource, found.key, body)
     metadata = found.item.fields.metadata
+    seen = Seen(found.key, metadata.uid, metadata.resource_version)
+    return write_status(writer, found.resource, seen, status)
+
+
+class Seen(NamedTuple):
+    """An Observation as it was when a decision was made about it."""
+
+    key: ObjectKey
+    uid: str
+    resource_version: str
+
+
+def write_status(
+    writer: ObjectWriter, resource: ResourceType, seen: Seen, status: dict[str, Any]
+) -> RawObject[KeyFields]:
+    """Write a status onto the very object that was seen. Raises Conflict where it has changed since."""
     identity = {
-        "name": metadata.name,
-        "namespace": metadata.namespace,
-        "uid": metadata.uid,
-        "resourceVersion": metadata.resource_version,
+        "name": seen.key.name,
+        "namespace": seen.key.namespace,
+        "uid": seen.uid,
+        "resourceVersion": seen.resource_version,
     }
-    body = {
-        "apiVersion": document["apiVersion"],
-        "kind": document["kind"],
-        "metadata": identity,
-        "status": status,
-    }
-    return writer.replace_status(found.resource, found.key, msgspec.json.encode(body))
+    body = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": identity, "status": status}
+    return writer.replace_status(resource, seen.key, msgspec.json.encode(body))
