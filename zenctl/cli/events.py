@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zenctl.cli import events_settle
-from zenctl.cli.arguments import ApiGroupOption, NamespaceOption, SelectorOption, choice, instant, zone
+from zenctl.cli.arguments import (
+    ApiGroupOption,
+    NamespaceOption,
+    SelectorOption,
+    choice,
+    duration,
+    instant,
+    words,
+    zone,
+)
 from zenctl.cli.event_filters import Categories, Given, Phases, Severities, Since, Sources, Until, Words
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session
@@ -42,6 +51,15 @@ TimeZone = Annotated[
 ]
 DigestSince = Annotated[
     str, typer.Option("--since", metavar="TIME", help="Where the while begins: 24h (ago), or an RFC 3339 time.")
+]
+WatchSince = Annotated[
+    str,
+    typer.Option("--since", metavar="TIME", help="Begin with those of 1h (ago) or of a time on.", show_default=False),
+]
+Changes = Annotated[list[str], typer.Option("--change", metavar="WORD", help="Which changes to show.")]
+Initial = Annotated[bool, typer.Option("--initial", help="Begin with all that is there.", show_default=False)]
+For = Annotated[
+    str, typer.Option("--for", metavar="TIME", help="End after so long (default never).", show_default=False)
 ]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="NAMESPACE/NAME, or NAME.", show_default=False)]
 
@@ -169,6 +187,46 @@ def digest(
     for tally in found.tallies:
         whole.take(tally)
     return digest_report(whole, mixed=found.mixed)
+
+
+@command(app, "watch", codes=_READ_CODES)
+def watch(
+    session: Session,
+    namespace: NamespaceOption = "",
+    selector: SelectorOption = "",
+    severity: Severities = None,
+    source: Sources = None,
+    category: Categories = None,
+    phase: Phases = None,
+    change: Changes = ["added", "phase"],  # noqa: B006 - typer copies it
+    since: WatchSince = "",
+    initial: Initial = False,
+    for_: For = "",
+    api_group: ApiGroupOption = GROUP,
+) -> RowStream[Any]:
+    """Show what happens to Observations, as it happens, until Ctrl-C.
+
+    A connection that is cut is taken up where it broke off. A server that has forgotten so far back is listed
+    again; no state of an Observation is shown twice, and the last one of each is always shown. -o json prints a
+    document a line, -o yaml one after another.
+
+    It shows what is added and what changes its phase, or whatever --change names: added, phase, changed (anything
+    else: seen again, most often), deleted. It begins with nothing, with --initial with all that is there, and with
+    --since with what is there and not older.
+    """
+    from zenctl.events.follow import Change, FollowPorts
+    from zenctl.events.watch import WatchPorts, WatchRequest, watch_events, watch_stream
+
+    given = Given(namespace, selector, severity, source, category, phase, since).checked()
+    changes = {choice("--change", Change, word) for word in words(change)}
+    seconds = duration("--for", for_).total_seconds() if for_ else None
+    now = session.cluster.now()
+    begins = {Change.PRESENT} if initial or since else set()
+    request = WatchRequest(given.query, given.filter(now), frozenset(changes | begins), seconds)
+    ports = WatchPorts(session.discovery, FollowPorts(session.cluster, session.clock, session.note))
+    rows = watch_events(ports, api_group, request, now)
+    session.note("watching; Ctrl-C ends it" if seconds is None else f"watching for {for_}; Ctrl-C ends it")
+    return watch_stream(rows)
 
 
 def _reading(session: Session) -> ReadPorts:
