@@ -283,7 +283,7 @@ def test_one_object_costs_the_member_that_it_lies_in(tmp_path, monkeypatch):
     archive.write_bytes(store.blobs[opened.name])
     size = archive.stat().st_size
     with counted(monkeypatch) as sizes:
-        assert run("events", "show", "team-a/o-04321", "--from", archive).code == 0
+        assert run("events", "show", "team-a/o-04321", "--brief", "--from", archive).code == 0
     assert len(sizes) == 3  # tail, manifest, one member
     assert sum(sizes) < size / 4
     with counted(monkeypatch) as sizes:

@@ -52,6 +52,9 @@ TimeZone = Annotated[
 DigestSince = Annotated[
     str, typer.Option("--since", metavar="TIME", help="Where the while begins: 24h (ago), or an RFC 3339 time.")
 ]
+Brief = Annotated[
+    bool, typer.Option("--brief", help="Only the Observations, and nothing around them.", show_default=False)
+]
 WatchSince = Annotated[
     str,
     typer.Option("--since", metavar="TIME", help="Begin with those of 1h (ago) or of a time on.", show_default=False),
@@ -106,21 +109,32 @@ def list_(
 
 @command(app, "show", codes=_READ_CODES, offline=True)
 def show(
-    session: Session, names: Names, namespace: NamespaceOption = "", api_group: ApiGroupOption = GROUP
+    session: Session,
+    names: Names,
+    namespace: NamespaceOption = "",
+    brief: Brief = False,
+    api_group: ApiGroupOption = GROUP,
 ) -> Report:
     """Show everything about the Observations of these names.
 
+    That is what each says and what became of it, the resource that it is about (whether it is still there, whose
+    it is, how its pods do), and other Observations about the same one. What may not be read is said to be unknown.
+
     A NAME alone is looked for in every namespace and has to be the only one of its name. -o json and
     -o yaml print the objects themselves, complete, under data.objects. With --from ARCHIVE they come out
-    of a backup, of which only the part is read in which they lie; ages are those of the backup.
+    of a backup, of which with --brief only the part is read in which they lie; ages are those of the backup, and
+    what it does not hold is unknown.
     """
+    from zenctl.events.around import look_around
     from zenctl.events.details import details_report
     from zenctl.events.names import parse_names
     from zenctl.events.run import read_named
 
-    parsed = parse_names(names, namespace)
-    found = read_named(_reading(session), api_group, parsed)
-    return details_report(found, session.readable.info.now())
+    parsed, reading = parse_names(names, namespace), _reading(session)
+    found = read_named(reading, api_group, parsed)
+    now = session.readable.info.now()
+    around = () if brief else look_around(reading, api_group, found, now, live=not session.settings.from_)
+    return details_report(found, around, now)
 
 
 @command(app, "stats", codes=_READ_CODES, offline=True)
