@@ -73,7 +73,7 @@ def _pods_in_words(pods: PodSummary) -> Cell:
     if not pods.total:
         return Toned("none", Tone.WARN)
     restarts = "restarts unknown" if pods.restarts is None else f"{pods.restarts:,} restarts"
-    text = f"{pods.total:,}: {_counts(pods.by_phase)}; {pods.ready:,} ready, {restarts}"
+    text = f"{pods.total:,} ({_counts(pods.by_phase)}), {pods.ready:,} ready, {restarts}"
     return text if pods.ready == pods.total else Toned(text, Tone.WARN)
 
 
@@ -106,7 +106,7 @@ def _others(found: OtherObservations) -> Iterator[Block]:
     if not found.total:
         yield Facts((("count", 0),), title=title)
         return
-    counts = f"{found.total:,}: {_counts(found.by_phase)}; {_counts(found.by_severity)}"
+    counts = f"{found.total:,} ({_counts(found.by_phase)}; {_counts(found.by_severity)})"
     yield Facts((("count", counts),), title=title)
     columns = (
         Column("name"),

@@ -91,7 +91,7 @@ def _facts(data: EventDigest) -> Iterator[tuple[str, Cell]]:
     yield "new", _counted(data.new, data.new_by_severity)
     yield "resolved", data.resolved
     still = _counted(data.open, data.open_by_severity)
-    yield "still open", f"{still}; {data.acknowledged:,} acknowledged" if data.acknowledged else still
+    yield "still open", f"{still}, {data.acknowledged:,} acknowledged" if data.acknowledged else still
     if data.new_by_source.counts:
         yield "noisiest source", _words(data.new_by_source, MOST_SOURCES)
     unknown = (
@@ -109,7 +109,7 @@ def _facts(data: EventDigest) -> Iterator[tuple[str, Cell]]:
 
 
 def _counted(total: int, found: Breakdown) -> str:
-    return f"{total:,}: {_words(found, _MOST_SEVERITIES)}" if total else "0"
+    return f"{total:,} ({_words(found, _MOST_SEVERITIES)})" if total else "0"
 
 
 def _words(found: Breakdown, most: int) -> str:

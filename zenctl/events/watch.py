@@ -105,7 +105,7 @@ class _Watch:
 
     def _tell(self, untimed: int) -> None:
         if untimed:
-            self._ports.say(f"left out {untimed:,} of unreadable time that were there at the beginning")
+            self._ports.say(f"left out {untimed:,} of unreadable time")
 
     def _row(self, followed: Followed) -> WatchRow:
         heard_at = self._now + timedelta(seconds=int(self._ports.clock.monotonic() - self._began_seconds))
