@@ -298,3 +298,43 @@ def editing(edit: Callable[[random.Random], None]) -> Iterator[None]:
     finally:
         ended.set()
         editor.join()
+
+
+# -- who may do what -------------------------------------------------------------------------------------------
+
+MAY_READ = [{"apiGroups": [GROUP], "resources": ["*"], "verbs": ["get", "list"]}]
+
+
+def zenctl(kubeconfig: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "zenctl", "events", *words]
+    environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": str(kubeconfig)}
+    return subprocess.run(
+        command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_who_may_only_read_observations_is_told_what_is_unknown_and_settles_nothing(place, restricted_kubeconfig):
+    body = json.loads(place.body("one"))
+    body["spec"]["resource"] = {"apiVersion": "v1", "kind": "Pod", "name": "web-0"}
+    place.cluster.create(place.resource, place.namespace, json.dumps(body).encode())
+    place.create("two")
+    limited = restricted_kubeconfig(MAY_READ)
+
+    shown = zenctl(limited, "show", f"{place.namespace}/one", "-o", "json")
+    (around,) = json.loads(shown.stdout)["data"]["around"]
+    assert (shown.returncode, around["resource"]["existence"], around["others"]["total"]) == (0, "unknown", 0)
+    assert "cannot get resource" in around["resource"]["why"]
+
+    settled = zenctl(limited, "resolve", "-n", place.namespace, "--yes", "-o", "json")
+    said = json.loads(settled.stdout)["data"]
+    assert (settled.returncode, said["settled"], len(said["failed"])) == (6, 0, 2)
+    assert set(phases(place).values()) == {"Active"}
+
+
+def test_a_pod_that_is_not_there_is_gone(kubeconfig, place):
+    body = json.loads(place.body("one"))
+    body["spec"]["resource"] = {"apiVersion": "v1", "kind": "Pod", "name": "web-0"}
+    place.cluster.create(place.resource, place.namespace, json.dumps(body).encode())
+    shown = zenctl(kubeconfig, "show", f"{place.namespace}/one", "-o", "json")
+    (around,) = json.loads(shown.stdout)["data"]["around"]
+    assert (shown.returncode, around["resource"]["existence"]) == (0, "gone")
