@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests import golden
@@ -117,6 +118,19 @@ def test_our_own_write_whose_answer_was_lost_is_settled():
     cluster.put(OBSERVATIONS, observation("one"))
     applied = apply(cluster)
     assert (applied.settled, applied.changed, applied.verdict) == (1, (), ExitCode.GOOD)
+
+
+def test_another_object_of_the_name_is_not_ours_whatever_its_status_says():
+    class MadeAgain(FakeCluster):
+        def replace_status(self, resource: Any, key: Any, body: bytes) -> Any:
+            self.remove(resource, key)
+            self.put(resource, observation(key.name, status=msgspec.json.decode(body)["status"]))
+            raise Conflict("modified", status=409)
+
+    cluster = MadeAgain(OBSERVATIONS)
+    cluster.put(OBSERVATIONS, observation("one"))
+    applied = apply(cluster)
+    assert (applied.settled, len(applied.changed)) == (0, 1)
 
 
 def test_an_object_that_is_gone_after_a_conflict_is_gone():

@@ -9,10 +9,10 @@ import pytest
 
 from tests import golden
 from tests.events.samples import GROUP, WITHOUT_STATUS, observation, ports_of
-from tests.fakes import NOW, FakeCluster
+from tests.fakes import NOW, Call, FakeCluster
 from zenctl.core.objects import DEPLOYMENT, ObjectKey, ResourceType
 from zenctl.core.report import Report
-from zenctl.errors import Denied, Unreachable
+from zenctl.errors import Denied, Expired, Unreachable
 from zenctl.events.around import Around, look_around
 from zenctl.events.details import details_report
 from zenctl.events.names import parse_names
@@ -189,6 +189,23 @@ def test_a_workload_is_shown_with_the_pods_that_it_selects():
     assert pods is not None
     assert (pods.total, pods.ready, pods.restarts, len(pods.worst)) == (7, 0, 49, 5)
     assert "… and 2 more" in "".join(render(shown(cluster), "table", View()))
+
+
+def test_pods_of_a_list_that_begins_again_are_counted_once():
+    cluster = cluster_of(observation("one", resource=ABOUT))
+    cluster.put(DEPLOYMENT, deployment({"matchLabels": {"app": "web"}}))
+    for number in range(5):
+        cluster.put(POD, pod(f"web-{number}"))
+    calls = iter(range(99))
+
+    def begin_again(call: Call) -> None:
+        if call.resource is POD and call.verb == "list" and next(calls) == 1:
+            raise Expired("too old", status=410)
+
+    cluster.hooks.append(begin_again)
+    pods = around(cluster)[0].resource.pods
+    assert pods is not None
+    assert pods.total == 5
 
 
 @pytest.mark.parametrize("selector", [None, {}, "x"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.events.samples import fields, observation
-from tests.fakes import FakeCluster, FixedClock
+from tests.fakes import Call, FakeCluster, FixedClock
 from zenctl.core.objects import ObjectKey
 from zenctl.core.observation import ObservationFields
 from zenctl.errors import Expired, Unreachable
@@ -131,6 +131,22 @@ def test_a_first_list_that_begins_again_is_still_the_beginning():
     assert found == [(name, "present", None) for name in "abc"] + [
         ("a0", "present", None), ("d", "present", None), ("e", "present", None), ("z", "added", None),
     ]  # fmt: skip
+
+
+def test_what_only_a_void_page_has_told_is_not_there():
+    cluster = Scripted(away())
+    for name in "abcde":
+        put(name)(cluster)
+    calls = iter(range(99))
+
+    def begin_again(call: Call) -> None:
+        if call.verb == "list" and next(calls) == 3:  # the second page of the second list
+            remove("a")(cluster)
+            raise EXPIRED
+
+    cluster.hooks.append(begin_again)
+    assert len(seen(cluster.followed())) == 5
+    assert cluster.said == ["1 of what was there was deleted while the watch was cut off"]
 
 
 def _again(cluster: FakeCluster, number: int, verb: str) -> None:

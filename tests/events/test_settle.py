@@ -179,18 +179,17 @@ CONDITIONS = st.lists(
     ),
     max_size=5,
 )
-STATUSES = SCALARS | st.dictionaries(st.text(max_size=6), SCALARS, max_size=3).flatmap(
-    lambda unknown: st.fixed_dictionaries(
-        {name: st.just(value) for name, value in unknown.items()},
-        optional={
-            "phase": st.sampled_from([*Phase, "resolved", ""]) | SCALARS,
-            "conditions": CONDITIONS | SCALARS,
-            "resolvedAt": TIMES,
-            "firstSeen": TIMES,
-            "lastSeen": TIMES,
-            "count": SCALARS,
-        },
-    )
+KNOWN: dict[str, st.SearchStrategy[Any]] = {
+    "phase": st.sampled_from([*Phase, "resolved", ""]) | SCALARS,
+    "conditions": CONDITIONS | SCALARS,
+    "resolvedAt": TIMES,
+    "firstSeen": TIMES,
+    "lastSeen": TIMES,
+    "count": SCALARS,
+}
+UNKNOWN = st.dictionaries(st.text(max_size=6).filter(lambda name: name not in KNOWN), SCALARS, max_size=3)
+STATUSES = SCALARS | UNKNOWN.flatmap(
+    lambda unknown: st.fixed_dictionaries({name: st.just(value) for name, value in unknown.items()}, optional=KNOWN)
 )
 ACTIONS = st.sampled_from(Action)
 

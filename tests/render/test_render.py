@@ -202,9 +202,10 @@ def test_live_rows_are_drawn_as_each_of_them_comes(fmt):
 
 
 def test_live_rows_are_json_lines_and_yaml_documents():
-    lines = "".join(render_rows(live(iter(COLLECTIONS)), "json", View())).splitlines()
-    documents = list(yaml.safe_load_all("".join(render_rows(live(iter(COLLECTIONS)), "yaml", View()))))
-    assert [json.loads(line) for line in lines] == documents == [plain(row) for row in COLLECTIONS]
+    given = (*COLLECTIONS, Collection(resource="turned \u202e round", objects=1, size_bytes=None))
+    lines = "".join(render_rows(live(iter(given)), "json", View())).splitlines()
+    documents = list(yaml.safe_load_all("".join(render_rows(live(iter(given)), "yaml", View()))))
+    assert [json.loads(line) for line in lines] == documents == [plain(row) for row in given]
     assert all(line.isprintable() for line in lines)
 
 
