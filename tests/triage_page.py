@@ -128,8 +128,8 @@ class Desk:
             process.wait()
         if (process.returncode, rest) != (130, ""):
             raise RuntimeError(f"{line} ended with {process.returncode}: {rest}{said}")
-        first, *notes, last = said.splitlines(keepends=True)
-        text = "".join([first, *there, *notes, *came, "^C\n", last, "(exit code 130)\n"])
+        *notes, last = said.splitlines(keepends=True)
+        text = "".join([*there, *notes, *came, "^C\n", last, "(exit code 130)\n"])
         # How long the program took until it heard of something is the machine's business.
         return _block(line, re.sub(r"\d\d:\d\d:\d\dZ", f"{self.now:%H:%M:%S}Z", text))
 

@@ -60,7 +60,7 @@ def test_filters_judge_every_row_and_times_only_what_is_there_at_the_beginning()
     put("untimed", timestamp="x")(cluster)
     wanted = Filter(severities=frozenset({"HIGH"}), since=NOW - hour)
     assert told(rows_of(cluster, EVERY, wanted)) == [("young", "present"), ("late", "added"), ("odd", "added")]
-    assert cluster.said == ["left out 1 of unreadable time"]
+    assert cluster.said == ["left out 1 of unreadable time", "watching; Ctrl-C ends it"]
 
 
 def test_a_phase_that_was_left_is_no_match_for_it():
@@ -73,7 +73,9 @@ def test_every_resource_of_the_kind_is_watched():
     cluster = FakeCluster(OBSERVATIONS, WITHOUT_STATUS)
     cluster.put(OBSERVATIONS, observation("one"))
     cluster.put(WITHOUT_STATUS, observation("two"))
+    cluster.said = []  # type: ignore[attr-defined]
     assert sorted(told(rows_of(cluster, EVERY))) == [("one", "present"), ("two", "present")]
+    assert cluster.said == ["watching; Ctrl-C ends it"]  # type: ignore[attr-defined]
 
 
 def test_a_cluster_without_the_kind_is_refused_before_any_row():

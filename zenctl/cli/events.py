@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from zenctl.events.run import Listing
     from zenctl.events.scan import ReadPorts
 
-app = new_group("events", "List, show, count, sum up and settle Observations.")
+app = new_group("events", "List, show, count, watch and settle Observations.")
 app.add_typer(events_settle.app)
 
 _READ_CODES = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED)
@@ -238,9 +238,7 @@ def watch(
     begins = {Change.PRESENT} if initial or since else set()
     request = WatchRequest(given.query, given.filter(now), frozenset(changes | begins), seconds)
     ports = WatchPorts(session.discovery, FollowPorts(session.cluster, session.clock, session.note))
-    rows = watch_events(ports, api_group, request, now)
-    session.note("watching; Ctrl-C ends it" if seconds is None else f"watching for {for_}; Ctrl-C ends it")
-    return watch_stream(rows)
+    return watch_stream(watch_events(ports, api_group, request, now))
 
 
 def _reading(session: Session) -> ReadPorts:

@@ -59,7 +59,11 @@ class _Ended(NamedTuple):
     error: BaseException | None
 
 
-_Item = WatchRow | _Ended
+class _Begun(NamedTuple):
+    """A thread has told all that is there at the beginning."""
+
+
+_Item = WatchRow | _Begun | _Ended
 
 
 def watch_events(ports: WatchPorts, group: str, request: WatchRequest, now: datetime) -> Iterator[WatchRow]:
@@ -76,6 +80,7 @@ class _Watch:
         self._judge = matcher(request.wanted)
         self._judge_words = matcher(msgspec.structs.replace(request.wanted, since=None, until=None))
         self._began_seconds = ports.clock.monotonic()
+        self.say = ports.say
         self.queue: queue.Queue[_Item] = queue.Queue(_WAITING_ROWS)
         self.stopped = Event()
 
@@ -83,18 +88,20 @@ class _Watch:
         """Follow a resource until it ends or nobody listens."""
         error: BaseException | None = None
         try:
-            for row in self._wanted(resource):
-                if not self._put(row):
+            for item in self._wanted(resource):
+                if not self._put(item):
                     return
         except BaseException as caught:  # noqa: BLE001 - raised again where the rows are read
             error = caught
         self._put(_Ended(error))
 
-    def _wanted(self, resource: ResourceType) -> Iterator[WatchRow]:
+    def _wanted(self, resource: ResourceType) -> Iterator[WatchRow | _Begun]:
         untimed = 0
         for followed in follow(self._ports, resource, self._request.query):
             if followed is None:
-                self._tell(untimed)
+                if untimed:
+                    self._ports.say(f"left out {untimed:,} of unreadable time")
+                yield _Begun()
             elif followed.change in self._request.changes:
                 row = self._row(followed)
                 judge = self._judge if followed.change is Change.PRESENT else self._judge_words
@@ -102,10 +109,6 @@ class _Watch:
                 untimed += match is Match.UNTIMED
                 if match is Match.WANTED:
                     yield row
-
-    def _tell(self, untimed: int) -> None:
-        if untimed:
-            self._ports.say(f"left out {untimed:,} of unreadable time")
 
     def _row(self, followed: Followed) -> WatchRow:
         heard_at = self._now + timedelta(seconds=int(self._ports.clock.monotonic() - self._began_seconds))
@@ -144,15 +147,19 @@ def _rows(watch: _Watch, resources: Sequence[ResourceType], seconds: float | Non
     threads = [Thread(target=watch.run, args=(resource,), daemon=True, name="watch") for resource in resources]
     for thread in threads:
         thread.start()
-    working = len(threads)
+    working = beginning = len(threads)
     try:
         while working and (item := watch.next(seconds)) is not None:
             if isinstance(item, WatchRow):
                 yield item
-                continue
-            working -= 1
-            if item.error is not None:
-                raise _translated(item.error)
+            elif isinstance(item, _Begun):
+                beginning -= 1
+                if not beginning:
+                    watch.say("watching; Ctrl-C ends it")
+            else:
+                working -= 1
+                if item.error is not None:
+                    raise _translated(item.error)
     finally:
         watch.stopped.set()
 
