@@ -16,6 +16,7 @@ from typing import Any
 
 import typer
 
+from tests.triage_page import triage_page
 from zenctl.cli.app import COMMANDS, run
 from zenctl.core.findings import catalogue
 from zenctl.errors import ExitCode
@@ -87,7 +88,17 @@ def findings_page() -> str:
     return "\n".join([_WRITTEN_BY, "# Findings\n", "Codes are permanent and never used again.\n", head, *rows, ""])
 
 
-PAGES = {"commands.md": commands_page, "exit-codes.md": exit_codes_page, "findings.md": findings_page}
+def day_page() -> str:
+    """Return docs/triage.md: a day at the triage desk, as it was run."""
+    return f"{_WRITTEN_BY}\n{triage_page()}"
+
+
+PAGES = {
+    "commands.md": commands_page,
+    "exit-codes.md": exit_codes_page,
+    "findings.md": findings_page,
+    "triage.md": day_page,
+}
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ from zenctl.core.objects import CONFIG_MAP, KeyFields, ObjectKey
 from zenctl.core.observation import GROUP, ObservationFields
 from zenctl.errors import Damaged, Invalid, NotFound, Refused, UsageError
 from zenctl.events.names import parse_names
-from zenctl.events.run import Listing, ListRequest, ReadPorts, list_events, read_named
+from zenctl.events.run import Listing, ListRequest, list_events, read_named
+from zenctl.events.scan import ReadPorts
 from zenctl.events.select import Filter, SortBy, ordering
 from zenctl.ports import ALL, ListQuery
 from zenctl.product.crd import OBSERVATIONS

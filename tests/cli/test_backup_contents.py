@@ -20,7 +20,9 @@ from zenctl.core.documents import documents
 from zenctl.errors import ExitCode, Unreachable
 
 KEY = x25519.Identity.generate()
-OFFLINE = {("events", "list"), ("events", "show"), ("backup", "show")}
+OFFLINE = {
+    ("events", "list"), ("events", "show"), ("events", "stats"), ("events", "digest"), ("backup", "show"),
+}  # fmt: skip
 
 
 def data_of(ran: Any, code: ExitCode = ExitCode.GOOD) -> Any:
@@ -281,7 +283,7 @@ def test_one_object_costs_the_member_that_it_lies_in(tmp_path, monkeypatch):
     archive.write_bytes(store.blobs[opened.name])
     size = archive.stat().st_size
     with counted(monkeypatch) as sizes:
-        assert run("events", "show", "team-a/o-04321", "--from", archive).code == 0
+        assert run("events", "show", "team-a/o-04321", "--brief", "--from", archive).code == 0
     assert len(sizes) == 3  # tail, manifest, one member
     assert sum(sizes) < size / 4
     with counted(monkeypatch) as sizes:
@@ -330,3 +332,13 @@ def test_reading_an_archive_loads_no_client(world):
         assert not {"kubernetes", "urllib3", "requests", "aiohttp", "pydantic"} & loaded, command
     loaded = modules_after("backup", "drill", archive)
     assert not {"kubernetes", "requests", "aiohttp", "pydantic"} & loaded
+
+
+@pytest.mark.parametrize("words", [("events", "stats"), ("events", "digest", "--since", "2020-01-01T00:00:00Z")])
+def test_what_counts_observations_counts_those_of_an_archive(world, words):
+    archive = an_archive(world)
+    world.server.requests.clear()
+    ran = run(*words, "--from", archive, "-o", "json")
+    data = json.loads(ran.stdout)["data"]
+    assert (ran.code, data["total" if "total" in data else "new"]) == (0, 3)
+    assert world.server.requests == []

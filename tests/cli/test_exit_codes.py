@@ -29,7 +29,11 @@ def refused(ran: Ran, code: ExitCode, said: str, *, hint: bool = True) -> None:
 
 # -- the cluster ------------------------------------------------------------------------------------------------
 
-CLUSTER_COMMANDS = (("backup",), CLEANUP, ("restore", "latest"), ("events", "list"))
+EVENT_COMMANDS = tuple(
+    ("events", *words.split())
+    for words in ("list", "stats", "digest", "watch", "resolve --all", "ack --severity high")
+)
+CLUSTER_COMMANDS = (("backup",), CLEANUP, ("restore", "latest"), *EVENT_COMMANDS)
 
 
 @pytest.mark.parametrize("command", CLUSTER_COMMANDS, ids=" ".join)
@@ -51,7 +55,7 @@ def test_a_context_that_is_not_there_is_2(world, command):
     assert "test" in ran.hint
 
 
-@pytest.mark.parametrize("command", [("backup",), CLEANUP, ("events", "list")], ids=" ".join)
+@pytest.mark.parametrize("command", [("backup",), CLEANUP, *EVENT_COMMANDS], ids=" ".join)
 def test_a_cluster_without_the_crd_is_4(world, command):
     world.groups = []
     ran = run(*world.at(*command))
@@ -59,7 +63,7 @@ def test_a_cluster_without_the_crd_is_4(world, command):
     assert "zenctl manifests crd" in ran.hint
 
 
-@pytest.mark.parametrize("command", [("backup",), CLEANUP, ("events", "list")], ids=" ".join)
+@pytest.mark.parametrize("command", [("backup",), CLEANUP, *EVENT_COMMANDS], ids=" ".join)
 def test_a_verb_that_is_forbidden_is_6(world, command):
     world.special[EVENTS] = DENIED
     refused(run(*world.at(*command)), ExitCode.DENIED, "forbidden")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.events.samples import DECISION, GROUP, cluster_of, observation, ports_of
 from tests.fakes import NOW
-from zenctl.core.provenance import ORIGINAL_CREATION
+from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID
 from zenctl.core.report import Facts, Report, Table, Text, Tone, Toned, document
 from zenctl.errors import ExitCode
 from zenctl.events.details import details_report
@@ -28,7 +28,7 @@ def shown(given: dict[str, Any]) -> Report:
     cluster = cluster_of(given)
     found = read_named(ports_of(cluster), GROUP, parse_names([given["metadata"]["name"]], ""))
     assert found[0].document == cluster.stored(OBSERVATIONS, found[0].key)
-    return details_report(found, NOW)
+    return details_report(found, (), NOW)
 
 
 def facts_of(report: Report, title: str = "Observation team-a/one") -> dict[str, Any]:
@@ -157,6 +157,13 @@ def test_the_age_of_a_restored_object_is_traced_to_its_first_creation():
         "creation before a restore": "age is counted from here",
         "metadata.creationTimestamp": "",
     }
+
+
+def test_show_names_the_uid_that_a_restored_object_had_first():
+    given = observation("one")
+    given["metadata"]["annotations"] = {ORIGINAL_UID: "first"}
+    assert facts_of(shown(given))["uid before a restore"] == "first"
+    assert "uid before a restore" not in facts_of(shown(observation("one")))
 
 
 def test_show_lists_conditions_affected_resources_and_details():

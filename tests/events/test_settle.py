@@ -141,8 +141,25 @@ def test_of_several_conditions_of_a_type_the_newest_is_the_one_that_changes():
 
 @pytest.mark.parametrize("odd", [None, [], ["text", 7, None, {"no": "type"}]])
 def test_conditions_of_other_shapes_stay(odd):
-    settled = settle({"phase": "Resolved", "conditions": odd}, decide(Action.REOPEN))
-    assert settled == {"phase": "Active", "conditions": odd}
+    settled = settle({"phase": "Acknowledged", "conditions": odd}, decide(Action.REOPEN))
+    assert settled is not None
+    *kept, added = settled["conditions"]
+    assert (kept, added["type"], added["status"]) == (odd or [], "Acknowledged", "False")
+
+
+@pytest.mark.parametrize("phase", ["Acknowledged", "Resolved", "Archived"])
+def test_a_reopening_says_who_and_why_even_where_nobody_said_so_before(phase):
+    """Whoever set that phase, such as the watcher, may have left no condition that could become False."""
+    settled = settle({"phase": phase, "count": 2}, decide(Action.REOPEN))
+    assert settled is not None
+    (condition,) = settled["conditions"]
+    assert (condition["type"], condition["status"], condition["reason"]) == (phase, "False", "ReopenedByUser")
+    assert "ann" in condition["message"]
+
+
+def test_a_phase_of_another_vendor_gets_no_condition_by_its_name():
+    settled = settle({"phase": "Snoozed"}, decide(Action.REOPEN))
+    assert settled == {"phase": "Active"}
 
 
 # -- for every status there can be ---------------------------------------------------------------------------
@@ -162,18 +179,17 @@ CONDITIONS = st.lists(
     ),
     max_size=5,
 )
-STATUSES = SCALARS | st.dictionaries(st.text(max_size=6), SCALARS, max_size=3).flatmap(
-    lambda unknown: st.fixed_dictionaries(
-        {name: st.just(value) for name, value in unknown.items()},
-        optional={
-            "phase": st.sampled_from([*Phase, "resolved", ""]) | SCALARS,
-            "conditions": CONDITIONS | SCALARS,
-            "resolvedAt": TIMES,
-            "firstSeen": TIMES,
-            "lastSeen": TIMES,
-            "count": SCALARS,
-        },
-    )
+KNOWN: dict[str, st.SearchStrategy[Any]] = {
+    "phase": st.sampled_from([*Phase, "resolved", ""]) | SCALARS,
+    "conditions": CONDITIONS | SCALARS,
+    "resolvedAt": TIMES,
+    "firstSeen": TIMES,
+    "lastSeen": TIMES,
+    "count": SCALARS,
+}
+UNKNOWN = st.dictionaries(st.text(max_size=6).filter(lambda name: name not in KNOWN), SCALARS, max_size=3)
+STATUSES = SCALARS | UNKNOWN.flatmap(
+    lambda unknown: st.fixed_dictionaries({name: st.just(value) for name, value in unknown.items()}, optional=KNOWN)
 )
 ACTIONS = st.sampled_from(Action)
 

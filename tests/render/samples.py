@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from zenctl.core.findings import Finding, FindingSeverity, finding
 from zenctl.core.report import (
+    Bar,
     Block,
     ByteCount,
     Cell,
@@ -17,6 +18,7 @@ from zenctl.core.report import (
     Report,
     Result,
     RowStream,
+    Series,
     Table,
     Text,
     Tone,
@@ -120,6 +122,13 @@ EVERYTHING = Report(
             Tone.WARN,
         ),
         Text("Plain words."),
+        Bar("severity", (("CRITICAL", 3), ("LOW", 1200), (None, 0)), 1204, title="By severity", omitted=2),
+        Series(
+            "source",
+            "2026-11-16 to 2026-11-23",
+            (("trivy", (0, 1, 2, 30, 400, 8, 4, 0)), ("falco|x", (0, 0, 0, 0, 0, 0, 0, 7))),
+            title="By day",
+        ),
     ),
 )
 
@@ -184,10 +193,24 @@ def tables(draw: st.DrawFn) -> Table:
     return Table(columns, tuple(rows), draw(ANY_TEXT), draw(st.integers(0, 5)))
 
 
+COUNTS = st.integers(0, 10**6)
+BARS = st.builds(
+    Bar, ANY_TEXT, st.lists(st.tuples(CELLS, COUNTS), max_size=4).map(tuple), COUNTS, ANY_TEXT, st.integers(0, 3)
+)
+SERIES = st.builds(
+    Series,
+    ANY_TEXT,
+    ANY_TEXT,
+    st.lists(st.tuples(CELLS, st.lists(COUNTS, max_size=9).map(tuple)), max_size=4).map(tuple),
+    ANY_TEXT,
+    st.integers(0, 3),
+)
 BLOCKS: st.SearchStrategy[Block] = (
     st.builds(Facts, st.lists(st.tuples(ANY_TEXT, CELLS), max_size=4).map(tuple), ANY_TEXT)
     | tables()
     | st.builds(Text, ANY_TEXT, st.none() | st.sampled_from(Tone))
+    | BARS
+    | SERIES
 )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +27,7 @@ from tests.render.samples import (
     rows_text,
     text,
 )
+from zenctl.core.report import Column, RowStream, plain
 from zenctl.errors import Denied, UsageError
 from zenctl.render import FORMATS, View, render, render_rows
 
@@ -177,3 +181,34 @@ print(*{{"rich.markup", "rich.console", "rich.table"}} & set(sys.modules))
     top, inside = done.stdout.splitlines()
     assert set(top.split()) == foreign
     assert not inside
+
+
+def live(items: Iterator[Collection]) -> RowStream[Collection]:
+    return replace(rows(items), live=True)
+
+
+@pytest.mark.parametrize("fmt", NAMES)
+def test_live_rows_are_drawn_as_each_of_them_comes(fmt):
+    came: list[int] = []
+
+    def source() -> Iterator[Collection]:
+        for number, row in enumerate(COLLECTIONS):
+            came.append(number)
+            yield row
+
+    drawn = render_rows(live(source()), fmt, View())
+    next(chunk for chunk in drawn if COLLECTIONS[0].resource in chunk)
+    assert came == [0]
+
+
+def test_live_rows_are_json_lines_and_yaml_documents():
+    given = (*COLLECTIONS, Collection(resource="turned \u202e round", objects=1, size_bytes=None))
+    lines = "".join(render_rows(live(iter(given)), "json", View())).splitlines()
+    documents = list(yaml.safe_load_all("".join(render_rows(live(iter(given)), "yaml", View()))))
+    assert [json.loads(line) for line in lines] == documents == [plain(row) for row in given]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_column_of_rows_that_come_one_by_one_keeps_room_for_wider_ones():
+    stream = RowStream("L", (Column("a", least=6), Column("b")), COLLECTIONS[1:2], lambda row: ("x", "y"), live=True)
+    assert "".join(render_rows(stream, "table", View())) == "A       B\nx       y\n"

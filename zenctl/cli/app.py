@@ -41,7 +41,7 @@ COMMANDS = {
             "restore", "zenctl.cli.restore", "Bring back what a backup or kubectl's files hold, status included."
         ),
         CommandGroup("cleanup", "zenctl.cli.cleanup", "Delete settled Observations by real dates."),
-        CommandGroup("events", "zenctl.cli.events", "List, show and settle Observations."),
+        CommandGroup("events", "zenctl.cli.events", "List, show, count, watch and settle Observations."),
         CommandGroup("manifests", "zenctl.cli.manifests", "Print the manifests that zenctl ships."),
         CommandGroup("sandbox", "zenctl.cli.sandbox", "Run an embedded cluster to try everything in."),
         CommandGroup("version", "zenctl.cli.version", "Print the version."),

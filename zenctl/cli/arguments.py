@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
@@ -59,6 +59,20 @@ def instant(option: str, text: str, now: datetime) -> datetime:
     except ValueError:
         hint = "write a duration such as 24h, or a time such as 2026-11-23T02:00:00Z"
         raise UsageError(f"{option}: {text!r} is neither a duration nor an RFC 3339 time", hint=hint) from None
+
+
+def zone(option: str, name: str) -> tzinfo:
+    """Read an option that is a time zone by its IANA name. Raises UsageError."""
+    if name.upper() == "UTC":
+        return UTC
+    import zoneinfo
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (ValueError, KeyError, OSError):  # no zone, no key, or the folder of a continent
+        raise UsageError(
+            f"{option}: no time zone {name!r}", hint="use a name such as UTC, Europe/Berlin or America/New_York"
+        ) from None
 
 
 def choice(option: str, kind: type[_Choice], text: str) -> _Choice:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta, tzinfo
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zenctl.cli import keys
 from zenctl.cli.archives import ArchiveArgument, locate
-from zenctl.cli.arguments import DryRunOption, YesOption, duration
+from zenctl.cli.arguments import DryRunOption, YesOption, duration, zone
 from zenctl.cli.keys import IdentityOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session
@@ -101,7 +101,7 @@ def prune(
     if not rules:
         raise UsageError("no rule says what to keep", hint="give one, such as --keep-daily 7 or --keep-within 30d")
     request = PruneRequest(
-        policy=Policy(rules, min_keep, _zone(timezone)),
+        policy=Policy(rules, min_keep, zone("--timezone", timezone)),
         set_name=_set(set_name),
         cluster=_whose(session, cluster, all_clusters=all_clusters),
         keys=keys.keys(session.settings.environ, identity),
@@ -215,17 +215,3 @@ def _set(text: str) -> str:
     if not is_set_name(text):
         raise UsageError(f"--set: {text!r} cannot be a set", hint="sets are called backup and undo")
     return text
-
-
-def _zone(name: str) -> tzinfo:
-    """Return a time zone by its IANA name. Raises UsageError."""
-    if name.upper() == "UTC":
-        return UTC
-    import zoneinfo
-
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (ValueError, KeyError, OSError):  # no zone, no key, or the folder of a continent
-        raise UsageError(
-            f"--timezone: no time zone {name!r}", hint="use a name such as UTC, Europe/Berlin or America/New_York"
-        ) from None

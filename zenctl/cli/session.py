@@ -328,6 +328,8 @@ class Session:
 
             for chunk in render_rows(result, self.settings.output, self._view(self._stdout)):
                 self._stdout.write(chunk)
+                if result.live:
+                    self._stdout.flush()
             return ExitCode.GOOD
         self._print(result, self._stdout, self.settings.output)
         return result.verdict

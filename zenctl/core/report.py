@@ -73,13 +73,15 @@ class Column:
     """A column of a table.
 
     On a narrow terminal ``shrinks`` columns are shortened first; where that does not suffice, ``optional``
-    ones are left out, the first of them first, and the renderer says so.
+    ones are left out, the first of them first, and the renderer says so. It is at least ``least`` columns of text
+    wide, for rows that come one by one.
     """
 
     title: str
     right: bool = False
     shrinks: bool = False
     optional: bool = False
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,29 @@ class Text:
     tone: Tone | None = None
 
 
-Block = Facts | Table | Text
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Counts as parts of ``total``, the largest with the longest bar; rows beyond those shown are ``omitted``."""
+
+    head: str
+    rows: tuple[tuple[Cell, int], ...]
+    total: int
+    title: str = ""
+    omitted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Counts over time, in each row one for each bucket; ``span`` says from when to when."""
+
+    head: str
+    span: str
+    rows: tuple[tuple[Cell, tuple[int, ...]], ...]
+    title: str = ""
+    omitted: int = 0
+
+
+Block = Facts | Table | Bar | Series | Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +142,15 @@ class Report:
 class RowStream(Generic[Row]):
     """A listing that may be too long for a Report: typed rows that a renderer prints as they come.
 
-    ``cells`` turns a row into the cells of ``columns``; JSON and YAML encode the row itself.
+    ``cells`` turns a row into the cells of ``columns``; JSON and YAML encode the row itself. Rows of a ``live``
+    stream come as they happen, so that each is printed at once, and as a document of its own.
     """
 
     kind: str
     columns: tuple[Column, ...]
     rows: Iterable[Row]
     cells: Callable[[Row], tuple[Cell, ...]]
+    live: bool = False
 
 
 def document(report: Report) -> dict[str, Any]:

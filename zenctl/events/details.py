@@ -14,8 +14,10 @@ import msgspec
 
 from zenctl.core.instants import TimeProblem, read_instant
 from zenctl.core.observation import AgeSource, age_of
-from zenctl.core.provenance import ORIGINAL_CREATION
+from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID
 from zenctl.core.report import Block, Cell, Column, Facts, Report, Result, Table, Text, Tone, Toned
+from zenctl.events.around import Around
+from zenctl.events.around_report import around_blocks
 from zenctl.events.rows import FUTURE, EventRow, row_of, subject, time_problem
 from zenctl.events.run import Found
 
@@ -34,18 +36,22 @@ _AGE_FIELDS = {
 
 
 class EventDetails(Result, frozen=True):
-    """The Observations that were named, each whole."""
+    """The Observations that were named, each whole, and for each what is around it; () where nobody looked."""
 
     objects: tuple[dict[str, Any], ...]
+    around: tuple[Around, ...]
 
 
-def details_report(found: Sequence[Found], now: datetime) -> Report:
+def details_report(found: Sequence[Found], around: Sequence[Around], now: datetime) -> Report:
     """Return everything about these Observations; ``now`` is the API server's time."""
     documents = [each.document for each in found]
-    blocks = [
-        block for each, document in zip(found, documents, strict=True) for block in _blocks(each, document, now)
-    ]
-    return Report(kind="EventDetails", data=EventDetails(objects=tuple(documents)), blocks=tuple(blocks))
+    blocks: list[Block] = []
+    for place, (each, document) in enumerate(zip(found, documents, strict=True)):
+        blocks += _blocks(each, document, now)
+        if around:
+            blocks += around_blocks(around[place], now)
+    data = EventDetails(objects=tuple(documents), around=tuple(around))
+    return Report(kind="EventDetails", data=data, blocks=tuple(blocks))
 
 
 class _Parts(NamedTuple):
@@ -85,6 +91,7 @@ def _facts(row: EventRow, parts: _Parts) -> Iterator[tuple[str, Cell]]:
         ("fingerprint", parts.spec.get("fingerprint"), _cell),
         ("labels", parts.metadata.get("labels"), _pairs),
         ("uid", parts.metadata.get("uid"), _cell),
+        ("uid before a restore", _mapping(parts.metadata.get("annotations")).get(ORIGINAL_UID), _cell),
         ("going since", parts.metadata.get("deletionTimestamp"), _cell),
     )
     yield from ((label, draw(value)) for label, value, draw in others if value not in (None, "", [], {}))

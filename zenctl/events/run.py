@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
 from zenctl.core.objects import KeyFields, ObjectKey, RawObject, ResourceType
 from zenctl.core.observation import ObservationFields, phase_of
-from zenctl.errors import Conflict, ExitCode, Invalid, NotFound, PartlyDone, Refused, UsageError, ZenctlError, worst
+from zenctl.errors import Conflict, ExitCode, NotFound, PartlyDone, Refused, UsageError, ZenctlError, worst
 from zenctl.events.names import Name
 from zenctl.events.rows import EventRow, row_of
+from zenctl.events.scan import Reading, scan
 from zenctl.events.select import Filter, Match, Order, Selection, matcher
 from zenctl.events.settle import Decision, phase_in, settle
 from zenctl.ports import Discovery, ListQuery, ObjectReader, ObjectWriter, Progress, Workers
@@ -26,30 +27,6 @@ from zenctl.product.resources import observations
 
 RETRIES = 5
 """So often a decision is made anew on an object that changed under it."""
-
-
-class Reading(Protocol):
-    """What reading Observations needs of the world."""
-
-    @property
-    def discovery(self) -> Discovery:
-        """What is served."""
-
-    @property
-    def reader(self) -> ObjectReader:
-        """The objects."""
-
-    @property
-    def progress(self) -> Progress:
-        """Who is told how far it is."""
-
-
-class ReadPorts(NamedTuple):
-    """Just enough for reading; satisfies Reading."""
-
-    discovery: Discovery
-    reader: ObjectReader
-    progress: Progress
 
 
 class EventsPorts(NamedTuple):
@@ -87,52 +64,36 @@ class Listing(NamedTuple):
 
 
 class _Tally:
-    """What was found of one resource; thrown away when its listing begins again."""
+    """What matches of one resource."""
 
-    def __init__(self, request: ListRequest) -> None:
+    def __init__(self, request: ListRequest, now: datetime) -> None:
+        self._judge = matcher(request.wanted)
+        self._now = now
         self.selection = Selection(request.order, request.limit)
         self.counts = dict.fromkeys(Match, 0)
-        self.mixed = False
+
+    def add(self, resource: ResourceType, item: RawObject[ObservationFields]) -> None:  # noqa: ARG002 - see Tally
+        """Take one into account."""
+        row = row_of(item.fields, self._now)
+        match = self._judge(row)
+        self.counts[match] += 1
+        if match is Match.WANTED:
+            self.selection.add(row)
 
 
 def list_events(ports: Reading, group: str, request: ListRequest, now: datetime) -> Listing:
     """List the Observations that match; ``now`` is the API server's time. Raises UsageError for a bad selector."""
-    resources = observations(ports.discovery.group(group), group)
-    ports.progress.begin("reading Observations", None)
-    try:
-        tallies = [_tally(ports, resource, request, now) for resource in resources]
-    except Invalid as refused:
-        # Nothing in a LIST but the user's own selector can be wrong by itself.
-        raise UsageError(refused.message, hint="see kubectl get --help for selectors") from refused
-    finally:
-        ports.progress.end()
+    found = scan(ports, group, request.query, lambda: _Tally(request, now))
     together = Selection(request.order, request.limit)
-    for tally in tallies:
+    for tally in found.tallies:
         for row in tally.selection.ranked():
             together.add(row)
     return Listing(
         rows=together.ranked(),
-        matched=sum(tally.counts[Match.WANTED] for tally in tallies),
-        untimed=sum(tally.counts[Match.UNTIMED] for tally in tallies),
-        mixed=any(tally.mixed for tally in tallies),
+        matched=sum(tally.counts[Match.WANTED] for tally in found.tallies),
+        untimed=sum(tally.counts[Match.UNTIMED] for tally in found.tallies),
+        mixed=found.mixed,
     )
-
-
-def _tally(ports: Reading, resource: ResourceType, request: ListRequest, now: datetime) -> _Tally:
-    judge = matcher(request.wanted)
-    tally = _Tally(request)
-    for page in ports.reader.pages(resource, ObservationFields, request.query):
-        if page.restarted:
-            tally = _Tally(request)
-        tally.mixed = tally.mixed or page.mixed
-        for item in page.objects:
-            row = row_of(item.fields, now)
-            match = judge(row)
-            tally.counts[match] += 1
-            if match is Match.WANTED:
-                tally.selection.add(row)
-        ports.progress.advance(len(page.objects))
-    return tally
 
 
 # -- finding by name -------------------------------------------------------------------------------------
@@ -254,7 +215,7 @@ def _settle(ports: EventsPorts, resources: Sequence[ResourceType], name: Name, d
         except Conflict:
             sent, found = new, _read_again(ports.reader, found)
         else:
-            _require_kept(found, stored, decision)
+            require_kept(found.resource, found.key, stored, decision)
             return Settled(name, Became.SETTLED, found.key, before)
     raise PartlyDone(
         f"cannot {decision.action} {found.key}: it changed under each of {1 + RETRIES} attempts", hint="try again"
@@ -269,30 +230,41 @@ def _read_again(reader: ObjectReader, found: Found) -> Found:
     return Found(found.resource, item)
 
 
-def _require_kept(found: Found, stored: RawObject[KeyFields], decision: Decision) -> None:
+def require_kept(resource: ResourceType, key: ObjectKey, stored: RawObject[KeyFields], decision: Decision) -> None:
     """Refuse to call settled what a server pruned: the schema of another vendor's CRD may have no phase."""
     if phase_of(msgspec.json.decode(stored.body, type=ObservationFields)) != decision.action.phase:
         raise PartlyDone(
-            f"cannot {decision.action} {found.key}: the server took the status and dropped its phase",
-            hint=f"the CRD {found.resource.full_name} has to allow status.phase",
+            f"cannot {decision.action} {key}: the server took the status and dropped its phase",
+            hint=f"the CRD {resource.full_name} has to allow status.phase",
         )
 
 
 def _write(writer: ObjectWriter, found: Found, status: dict[str, Any]) -> RawObject[KeyFields]:
-    document = found.document
     if not found.resource.status_subresource:
-        return writer.replace(found.resource, found.key, msgspec.json.encode({**document, "status": status}))
+        body = msgspec.json.encode({**found.document, "status": status})
+        return writer.replace(found.resource, found.key, body)
     metadata = found.item.fields.metadata
+    seen = Seen(found.key, metadata.uid, metadata.resource_version)
+    return write_status(writer, found.resource, seen, status)
+
+
+class Seen(NamedTuple):
+    """An Observation as it was when a decision was made about it."""
+
+    key: ObjectKey
+    uid: str
+    resource_version: str
+
+
+def write_status(
+    writer: ObjectWriter, resource: ResourceType, seen: Seen, status: dict[str, Any]
+) -> RawObject[KeyFields]:
+    """Write a status onto the very object that was seen. Raises Conflict where it has changed since."""
     identity = {
-        "name": metadata.name,
-        "namespace": metadata.namespace,
-        "uid": metadata.uid,
-        "resourceVersion": metadata.resource_version,
+        "name": seen.key.name,
+        "namespace": seen.key.namespace,
+        "uid": seen.uid,
+        "resourceVersion": seen.resource_version,
     }
-    body = {
-        "apiVersion": document["apiVersion"],
-        "kind": document["kind"],
-        "metadata": identity,
-        "status": status,
-    }
-    return writer.replace_status(found.resource, found.key, msgspec.json.encode(body))
+    body = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": identity, "status": status}
+    return writer.replace_status(resource, seen.key, msgspec.json.encode(body))

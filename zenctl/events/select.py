@@ -22,7 +22,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LEAST_SPARE = 1_000
 _SEVERITIES = {severity.value: rank for severity, rank in SEVERITY_ORDER.items()}
+_PHASES_BY_WORD = {phase.value.casefold(): phase for phase in Phase}
 _PHASES = {phase.value.casefold(): rank for rank, phase in enumerate(Phase)}
+
+
+OPEN = frozenset({Phase.ACTIVE, Phase.ACKNOWLEDGED})
+"""The phases of what nobody has settled."""
+
+
+def phase_meant(phase: str) -> Phase | None:
+    """Return the phase that is meant by a word in any case; None where it is another vendor's word."""
+    return _PHASES_BY_WORD.get(phase.casefold())
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,7 +66,8 @@ def settle(status: object, decision: Decision) -> dict[str, Any] | None:
     """Return the new status; None where the Observation is in that phase already.
 
     The condition of the new phase becomes True. Conditions of later stages become False, and resolvedAt
-    goes where the Observation is no longer resolved; what an archived one was before still holds.
+    goes where the Observation is no longer resolved; what an archived one was before still holds. Active has no
+    condition, so that the one of the phase that is left says who reopened it, and why.
     """
     target = decision.action.phase
     if phase_in(status) == target:
@@ -77,15 +78,17 @@ def settle(status: object, decision: Decision) -> dict[str, Any] | None:
         settled["resolvedAt"] = format_instant(decision.now)
     elif target is not Phase.ARCHIVED:
         settled.pop("resolvedAt", None)
-    conditions = _conditions(settled.get("conditions"), decision)
+    conditions = _conditions(settled.get("conditions"), phase_in(status), decision)
     if conditions:
         settled["conditions"] = conditions
     return settled
 
 
-def _conditions(old: object, decision: Decision) -> list[Any]:
+def _conditions(old: object, before: str, decision: Decision) -> list[Any]:
     conditions = list(old) if isinstance(old, list) else []
     stage = _STAGES.index(decision.action.phase)
+    if not stage and before in _STAGES and _holding(conditions, Phase(before)) is None:
+        conditions.append({"type": before})
     for phase in _STAGES[stage + 1 :]:
         place = _holding(conditions, phase)
         if place is not None and conditions[place].get("status") != "False":

@@ -24,7 +24,13 @@ def report(report: Report, view: View, /) -> Iterator[str]:  # noqa: ARG001 - a 
 
 
 def rows(stream: RowStream[Row], view: View, /) -> Iterator[str]:  # noqa: ARG001
-    """Draw rows as one document, item by item; an interrupted one is visibly incomplete, for good reason."""
+    """Draw rows as one document, item by item; an interrupted one is visibly incomplete, for good reason.
+
+    Live ones are JSON lines: a document each.
+    """
+    if stream.live:
+        yield from (f"{_line(plain(row))}\n" for row in stream.rows)
+        return
     head = f'{{\n  "kind": {_encode(stream.kind)},\n  "schemaVersion": {SCHEMA_VERSION},\n  "items": ['
     separator = "\n"
     for row in stream.rows:
@@ -39,6 +45,10 @@ def _encode(value: Any) -> str:
     lines = msgspec.json.format(msgspec.json.encode(value), indent=2).decode().split("\n")
     # What is unsafe stands only inside strings, where JSON has an escape for any character.
     return "\n".join(escape_unsafe(line, _escape) for line in lines)
+
+
+def _line(value: Any) -> str:
+    return escape_unsafe(msgspec.json.encode(value).decode(), _escape)
 
 
 def _escape(char: str) -> str:

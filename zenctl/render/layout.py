@@ -38,8 +38,8 @@ def fit(columns: tuple[Column, ...], rows: Sequence[Sequence[Drawn]], width: int
     """Return the layout that shows these rows whole, or shortened within the width; None where neither can be."""
     gutters = tuple(not column.right and any(row[place].mark for row in rows) for place, column in enumerate(columns))
     widths = [
-        max([display_width(title.text), *(display_width(_content(row[place], gutter=gutter)) for row in rows)])
-        for place, (title, gutter) in enumerate(zip(_titles(columns), gutters, strict=True))
+        max(column.least, display_width(title.text), *(_width(row[place], gutter=gutter) for row in rows))
+        for place, (column, title, gutter) in enumerate(zip(columns, _titles(columns), gutters, strict=True))
     ]
     if width is not None and not _shrink(columns, widths, width):
         return None
@@ -130,6 +130,10 @@ def _content(cell: Drawn, *, gutter: bool) -> str:
     if cell.mark:
         return f"{cell.mark} {cell.text}"
     return f"  {cell.text}" if gutter else cell.text
+
+
+def _width(cell: Drawn, *, gutter: bool) -> int:
+    return display_width(_content(cell, gutter=gutter))
 
 
 def _shrink(columns: tuple[Column, ...], widths: list[int], width: int) -> bool:

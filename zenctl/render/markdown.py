@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from zenctl.core.findings import Finding
-from zenctl.core.report import Block, Cell, Column, Facts, Report, Row, RowStream, Table, Text, Toned
+from zenctl.core.report import Bar, Block, Cell, Column, Facts, Report, Row, RowStream, Series, Table, Text, Toned
 from zenctl.core.text import printable
 from zenctl.render import View
+from zenctl.render.charts import chart_table
 from zenctl.render.values import NO_ROWS, TONES, Drawn, draw, omitted_text, worst_first
 
 _MARKUP = re.compile(r"[\\`*_\[\]|~$#]")
@@ -54,6 +55,8 @@ def _block(block: Block) -> Iterator[str]:
             if block.omitted:
                 yield ""
                 yield omitted_text(block.omitted)
+        case Bar() | Series():
+            yield from _block(chart_table(block))
         case Text():
             yield from _paragraph(block)
 

@@ -11,9 +11,10 @@ from itertools import chain, groupby, islice
 from operator import attrgetter
 
 from zenctl.core.findings import Finding
-from zenctl.core.report import Block, Cell, Column, Facts, Report, Row, RowStream, Table, Text, Tone
+from zenctl.core.report import Bar, Block, Cell, Column, Facts, Report, Row, RowStream, Series, Table, Text, Tone
 from zenctl.core.text import printable
 from zenctl.render import View
+from zenctl.render.charts import chart_table
 from zenctl.render.layout import Layout, facts, fit, header, paragraph, table_line, wrap
 from zenctl.render.paint import LABEL, TITLE, Paint, painter
 from zenctl.render.values import NO_ROWS, TONES, Drawn, draw, omitted_text, worst_first
@@ -38,7 +39,7 @@ def rows(stream: RowStream[Row], view: View, /) -> Iterator[str]:
     """Draw rows as they come; the first of them, a sample, settle the widths."""
     paint = painter(colour=view.colour)
     drawn = ([draw(cell) for cell in stream.cells(row)] for row in stream.rows)
-    sample = list(islice(drawn, max(view.sample, 1)))
+    sample = list(islice(drawn, 1 if stream.live else max(view.sample, 1)))
     for line in _table_lines(stream.columns, sample, drawn, view.width, paint):
         yield line.rstrip(" ") + "\n"
 
@@ -54,6 +55,8 @@ def _block(block: Block, width: int | None, paint: Paint) -> Iterator[str]:
             yield from _table_lines(block.columns, _drawn(block.rows), (), width, paint)
             if block.omitted:
                 yield paint(omitted_text(block.omitted), LABEL)
+        case Bar() | Series():
+            yield from _block(chart_table(block), width, paint)
         case Text():
             yield from paragraph(Drawn(printable(block.text, keep_lines=True), block.tone), width, paint)
 

@@ -15,7 +15,10 @@ def report(report: Report, view: View, /) -> Iterator[str]:  # noqa: ARG001 - a 
 
 
 def rows(stream: RowStream[Row], view: View, /) -> Iterator[str]:  # noqa: ARG001
-    """Draw rows as one document, item by item."""
+    """Draw rows as one document, item by item; live ones as a document each."""
+    if stream.live:
+        yield from (f"---\n{yaml_text(plain(row))}" for row in stream.rows)
+        return
     head = yaml_text({"kind": stream.kind, "schemaVersion": SCHEMA_VERSION})
     for row in stream.rows:
         yield (f"{head}items:\n" if head else "") + yaml_text([plain(row)])
