@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
 import msgspec
@@ -114,14 +114,14 @@ def restore(cluster: FakeCluster, source: Source, policy: OnConflict = OnConflic
     return Run(cluster, plan, apply(ports, plan), rejects)
 
 
-def archive_of(cluster: FakeCluster | None = None, **changes: Any) -> ArchiveSource:
-    """Return the backup of a cluster as a source."""
-    return ArchiveSource(back_up(cluster or a_cluster(), **changes)[1])
+def archive_of(cluster: FakeCluster | None = None, *, asked: Set[str] = frozenset(), **changes: Any) -> ArchiveSource:
+    """Return the backup of a cluster as a source, of which these kinds are asked for."""
+    return ArchiveSource(back_up(cluster or a_cluster(), **changes)[1], asked)
 
 
-def files_of(files: Mapping[str, bytes | str], group: str = GROUP) -> FilesSource:
+def files_of(files: Mapping[str, bytes | str], group: str = GROUP, asked: Set[str] = frozenset()) -> FilesSource:
     encoded = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
-    return FilesSource("files", encoded, group)
+    return FilesSource("files", encoded, group, asked)
 
 
 def file_of(*objects: Any) -> FilesSource:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.backup.samples import observation
 from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID
+from zenctl.product.crd import OBSERVATIONS
 from zenctl.restore.compare import MOST_DIFFERENCES, Difference, content_of, differences
 
 JSON = st.recursive(
@@ -26,7 +27,7 @@ def encoded(**parts: object) -> bytes:
 
 
 def same(archived: bytes, live: bytes) -> bool:
-    return content_of(live).holds(content_of(archived))
+    return content_of(live, OBSERVATIONS).holds(content_of(archived, OBSERVATIONS))
 
 
 def test_what_the_server_owns_and_what_a_restore_leaves_does_not_count():
@@ -40,7 +41,7 @@ def test_what_the_server_owns_and_what_a_restore_leaves_does_not_count():
     one, other = msgspec.json.encode(archived), msgspec.json.encode(live)
     assert same(one, other)
     assert same(other, one)
-    assert differences(one, other, status=True) == ()
+    assert differences(one, other, OBSERVATIONS, status=True) == ()
 
 
 @pytest.mark.parametrize(
@@ -72,18 +73,18 @@ def test_what_the_server_owns_and_what_a_restore_leaves_does_not_count():
 )
 def test_fields_that_differ(archived, live, found):
     one, other = encoded(**archived), encoded(**live)
-    assert [(d.field, d.archived, d.live) for d in differences(one, other, status=True)] == found
+    assert [(d.field, d.archived, d.live) for d in differences(one, other, OBSERVATIONS, status=True)] == found
     assert same(one, other) == (not found)
 
 
 def test_status_does_not_count_where_it_is_not_restored():
     one, other = encoded(status={"a": 1}), encoded(status={"a": 2})
-    assert differences(one, other, status=False) == ()
+    assert differences(one, other, OBSERVATIONS, status=False) == ()
 
 
 def test_values_and_their_number_are_bounded():
     many = {f"f{n}": "x" * 500 for n in range(50)}
-    found = differences(encoded(spec=many), encoded(spec={}), status=True)
+    found = differences(encoded(spec=many), encoded(spec={}), OBSERVATIONS, status=True)
     assert len(found) == MOST_DIFFERENCES
     assert isinstance(found[0], Difference)
     assert found[0].archived is not None
@@ -93,4 +94,4 @@ def test_values_and_their_number_are_bounded():
 @given(SPECS, SPECS)
 def test_differences_and_digests_agree(archived, live):
     one, other = encoded(spec=archived), encoded(spec=live)
-    assert same(one, other) == (differences(one, other, status=True) == ())
+    assert same(one, other) == (differences(one, other, OBSERVATIONS, status=True) == ())

@@ -94,7 +94,7 @@ def test_a_folder_as_the_guides_script_leaves_it():
         "ConfigMap": ["filters"],
     }
     assert source.left_out == (
-        LeftOut("1 Deployment in backup/manifest.yaml", "not zenctl's to restore"),
+        LeftOut("1 Deployment in backup/manifest.yaml", "only where it is asked for: --only deployment"),
         LeftOut("1 document without a Kubernetes object in backup/values.yaml", "not zenctl's to restore"),
     )
     run = restore(empty_cluster(crd=False), source)
@@ -197,7 +197,10 @@ def test_the_installation_secrets_and_helm_are_left_alone_and_named():
         "12 objects of the installation, of 10 kinds",
         "1 Secrets",
     ]
-    assert all("zenctl backup show" in reason for reason in why.values())
+    words = ["helm", "helm", "installation", "secrets"]
+    assert [reason.rpartition("; or: ")[2] for reason in why.values()] == [
+        f"zenctl restore 00000001 --only {word}" for word in words
+    ]
 
 
 def test_a_restore_of_it_writes_what_one_without_it_would():

@@ -15,16 +15,16 @@ from zenctl.archive.format import Collection
 from zenctl.archive.reader import Archive
 from zenctl.backup.compare import NOT_RESTORED
 from zenctl.backup.helm import HELM_REVISION
+from zenctl.backup.portable import portable
 from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, ResourceType
 from zenctl.core.observation import KIND
 from zenctl.core.provenance import provenance
 from zenctl.core.yaml_text import yaml_text
 from zenctl.errors import Damaged
 from zenctl.ports import BlobStore, Progress
-from zenctl.product.installation import SECRET, SERVICE, SERVICE_ACCOUNT
+from zenctl.product.installation import SECRET
 
 _CHUNK_BYTES = 1 << 20
-_CLUSTER_IPS = ("clusterIP", "clusterIPs")
 
 
 class ExportedFile(NamedTuple):
@@ -69,6 +69,7 @@ def exported_object(resource: ResourceType, value: Mapping[str, Any]) -> dict[st
 
     Status stays: zenctl restore brings it back, and kubectl apply passes over it. A CRD's is the server's own.
     """
+    value = portable(resource, value)
     given = value.get("metadata")
     metadata: Mapping[str, Any] = given if isinstance(given, dict) else {}
     kept = {name: part for name, part in metadata.items() if name not in NOT_RESTORED}
@@ -78,19 +79,8 @@ def exported_object(resource: ResourceType, value: Mapping[str, Any]) -> dict[st
         if told:
             kept["annotations"] = {**annotations, **told}
     aside = {"apiVersion", "kind", "metadata", *(["status"] if resource.built_in else [])}
-    rest = _portable(resource, {name: part for name, part in value.items() if name not in aside})
+    rest = {name: part for name, part in value.items() if name not in aside}
     return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": kept, **rest}
-
-
-def _portable(resource: ResourceType, rest: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what a cluster gave an object of a built-in kind, and another would refuse."""
-    if resource.kind_and_group == SERVICE.kind_and_group:
-        spec = rest.get("spec")
-        if isinstance(spec, dict) and spec.get("clusterIP") != "None":  # that is a headless one, and stays so
-            return {**rest, "spec": {name: part for name, part in spec.items() if name not in _CLUSTER_IPS}}
-    if resource.kind_and_group == SERVICE_ACCOUNT.kind_and_group:
-        return {name: part for name, part in rest.items() if name != "secrets"}
-    return rest
 
 
 def export(archive: Archive, store: BlobStore, progress: Progress, *, raw: bool = False) -> Exported:

@@ -46,7 +46,12 @@ def restore(
     ] = "",
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="KIND", help="Only this kind; repeatable.", show_default=False),
+        typer.Option(
+            "--only",
+            metavar="KIND",
+            help="Only this kind; or installation, secrets, helm. Repeatable.",
+            show_default=False,
+        ),
     ] = None,
     name: Annotated[
         list[str] | None,
@@ -111,8 +116,11 @@ def restore(
     default; a live finding with the same fingerprint that nobody has triaged takes over the archived
     status. A second run writes nothing, and goes on where a run was stopped. An object that the server
     rejects never stops the rest: it is listed with the server's reason and kept in a file that can be given
-    to zenctl restore again. What an archive holds of the watcher's installation, of Helm and of Secrets is
-    left alone, and listed.
+    to zenctl restore again.
+
+    What an archive holds of the watcher's installation, of Helm and of Secrets is left alone, and listed.
+    --only brings it back: deployment or any other kind, installation for all of those, secrets, or helm for
+    Helm's releases, each with all of its revisions and only where no live revision of it is as new.
 
     With --plan it decides about every object, compares those that would change field by field, writes that
     down and changes nothing. With --apply it does exactly that, and refuses where the backup or the cluster
@@ -141,7 +149,10 @@ def restore(
         asked, what = recorded.heading.choice, what or recorded.heading.source
     if not what:
         raise UsageError("no ARCHIVE to restore was named", hint="give latest, an archive, a file or a folder")
-    source = _files(what, asked.api_group) or ArchiveSource(open_named(session, what, cluster, identity))
+    kinds = _kinds(asked)
+    source = _files(what, asked.api_group, kinds) or ArchiveSource(
+        open_named(session, what, cluster, identity), kinds
+    )
     how = How(plan_file, recorded, dry_run, yes, pause_watcher, no_lock, rejects)
     return carry_out(session, _chosen(asked, source), asked, how)
 
@@ -160,6 +171,7 @@ class How(NamedTuple):
 
 def carry_out(session: Session, chosen: Chosen, asked: Choice, how: How) -> Report:
     """Plan the restore of what was chosen, ask, and do it."""
+    from zenctl.restore.pause import require_pausable
     from zenctl.restore.preflight import preflight
     from zenctl.restore.read import RestorePorts
     from zenctl.restore.report import outcome_report, plan_report
@@ -177,6 +189,8 @@ def carry_out(session: Session, chosen: Chosen, asked: Choice, how: How) -> Repo
         )
         plan = _plan(session, ports, chosen, asked, how)
         chosen.require_found()
+        if how.pause_watcher:
+            require_pausable(plan)
         found = preflight(session.cluster, session.cluster, plan, _pausing(session) if how.pause_watcher else ())
         planned = plan_report(plan, found, how.plan_file or None)
         if planned.verdict is not ExitCode.GOOD or how.plan_file:
@@ -234,7 +248,7 @@ def _chosen(asked: Choice, source: Source) -> Chosen:
     except ValueError as error:
         raise UsageError(f"--selector: {error}", hint="write it as kubectl takes it, such as severity=high") from None
     selection = Selection(
-        kinds=frozenset(kind.lower() for kind in asked.only),
+        kinds=_kinds(asked),
         names=frozenset(asked.names),
         namespace=asked.namespace,
         labels=labels,
@@ -242,6 +256,10 @@ def _chosen(asked: Choice, source: Source) -> Chosen:
         until=parse_instant(asked.until) if asked.until else None,
     )
     return Chosen(source, selection, parse_mapping(asked.map_namespace))
+
+
+def _kinds(asked: Choice) -> frozenset[str]:
+    return frozenset(kind.lower() for kind in asked.only)
 
 
 def _plan(session: Session, ports: RestorePorts, source: Chosen, asked: Choice, how: How) -> Plan:
@@ -303,7 +321,7 @@ def _carried_out(session: Session, ports: RestorePorts, plan: Plan, how: How) ->
         return apply(ports, plan), ()
 
 
-def _files(what: str, group: str) -> Source | None:
+def _files(what: str, group: str, kinds: frozenset[str]) -> Source | None:
     """Return the files that a path names as a source; None where it is none, and so must be an archive."""
     from zenctl.restore.source import FilesSource
 
@@ -314,9 +332,9 @@ def _files(what: str, group: str) -> Source | None:
             raise UsageError(
                 f"the folder {what} holds no YAML or JSON files", hint="give a file, an archive or latest"
             )
-        return FilesSource(what, {str(file): read_local(file) for file in files}, group)
+        return FilesSource(what, {str(file): read_local(file) for file in files}, group, kinds)
     if path.suffix in _SUFFIXES:
         if not path.is_file():
             raise UsageError(f"there is no file {what}", hint="give a file, a folder, an archive or latest")
-        return FilesSource(what, {what: read_local(path)}, group)
+        return FilesSource(what, {what: read_local(path)}, group, kinds)
     return None

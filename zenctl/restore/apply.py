@@ -30,13 +30,15 @@ from zenctl.errors import (
     ZenctlError,
     worst,
 )
+from zenctl.restore.batch import Batch, Share
 from zenctl.restore.bodies import new_body, owner_references, replacement_body, status_body
-from zenctl.restore.decide import Action, LiveFields, LiveState, decide, judge, live_state
+from zenctl.restore.decide import Action, LiveFields, LiveState, decide, judge, live_state, restores_status
 from zenctl.restore.owners import Owned, Owners
 from zenctl.restore.plan import BatchPlan, Plan
 from zenctl.restore.preflight import preflight, require_clear
 from zenctl.restore.prepare import create_definitions, create_namespace, served
 from zenctl.restore.read import RestorePorts, archived_fields
+from zenctl.restore.releases import held_back
 
 _TRIES = 4
 
@@ -82,6 +84,7 @@ class Failure(NamedTuple):
 class BatchOutcome(NamedTuple):
     """What became of the objects of one kind."""
 
+    batch: Batch
     kind: str
     resource: str
     done: dict[Done, int]
@@ -129,8 +132,9 @@ def apply(ports: RestorePorts, plan: Plan) -> Outcome:
     batches: list[BatchOutcome] = []
     failures: list[Failure] = []
     not_tried = 0
+    held = held_back(ports.reader, plan.source)
     for batch in plan.batches:
-        outcome, failed = _apply_batch(ports, plan, batch)
+        outcome, failed = _apply_batch(ports, plan, batch, held.of(batch.batch) - batch.held)
         batches.append(outcome)
         failures += failed
         tried = sum(outcome.done.values()) + len(failed)
@@ -147,9 +151,12 @@ def apply(ports: RestorePorts, plan: Plan) -> Outcome:
     )
 
 
-def _apply_batch(ports: RestorePorts, plan: Plan, batch: BatchPlan) -> tuple[BatchOutcome, list[Failure]]:
+def _apply_batch(
+    ports: RestorePorts, plan: Plan, batch: BatchPlan, late: frozenset[ObjectKey]
+) -> tuple[BatchOutcome, list[Failure]]:
+    """Write the objects of one kind; ``late`` are those whose release got a newer revision since the plan."""
     resource = batch.resource or served(ports, batch)
-    restorer = _Restorer(ports, plan, resource)
+    restorer = _Restorer(ports, plan, resource, late)
     done: dict[Done, int] = {}
     status: dict[StatusDone, int] = {}
     passed_over = _PassedOver()
@@ -164,7 +171,8 @@ def _apply_batch(ports: RestorePorts, plan: Plan, batch: BatchPlan) -> tuple[Bat
             patience.note(answer)
             if isinstance(answer, ZenctlError):
                 failures.append(Failure(resource.kind, job.key, answer))
-                ports.rejects.write(_typed(resource, job.line))
+                if batch.batch.share not in (Share.SECRETS, Share.HELM):  # a file in clear is no place for them
+                    ports.rejects.write(_typed(resource, job.line))
                 continue
             done[answer.done] = done.get(answer.done, 0) + 1
             status[answer.status] = status.get(answer.status, 0) + 1
@@ -174,7 +182,7 @@ def _apply_batch(ports: RestorePorts, plan: Plan, batch: BatchPlan) -> tuple[Bat
     for kind, count in ((Done.SKIPPED, passed_over.skipped), (Done.UNCHANGED, passed_over.unchanged)):
         if count:
             done[kind] = done.get(kind, 0) + count
-    return BatchOutcome(resource.kind, resource.full_name, done, status, orphaned), failures
+    return BatchOutcome(batch.batch, resource.kind, resource.full_name, done, status, orphaned), failures
 
 
 def _typed(resource: ResourceType, line: bytes) -> bytes:
@@ -199,7 +207,10 @@ def _jobs(plan: Plan, batch: BatchPlan, resource: ResourceType, passed_over: _Pa
             continue
         key = ObjectKey(fields.metadata.namespace, fields.metadata.name)
         live = batch.live.get(key)
-        match judge(line, fields, live, plan.on_conflict, has_status=resource.status_subresource):
+        if key in batch.held:
+            passed_over.skipped += 1
+            continue
+        match judge(line, fields, live, plan.on_conflict, resource):
             case Action.SKIP:
                 passed_over.skipped += 1
                 continue
@@ -212,8 +223,11 @@ def _jobs(plan: Plan, batch: BatchPlan, resource: ResourceType, passed_over: _Pa
 class _Restorer:
     """Writes one object at a time; used from several threads, and holds nothing that changes."""
 
-    def __init__(self, ports: RestorePorts, plan: Plan, resource: ResourceType) -> None:
+    def __init__(
+        self, ports: RestorePorts, plan: Plan, resource: ResourceType, late: frozenset[ObjectKey] = frozenset()
+    ) -> None:
         self._ports = ports
+        self._late = late
         self._plan = plan
         self._resource = resource
         self._owners = Owners(ports.discovery, ports.reader)
@@ -224,6 +238,8 @@ class _Restorer:
         A strict plan decides nothing anew: Conflict and NotFound are raised then, but for a Conflict with what the
         first of two attempts at the same request may have made itself.
         """
+        if job.key in self._late:
+            raise Refused("another revision of its release that is as new or newer came while this restore ran")
         live = job.live
         for _ in range(_TRIES - 1):
             try:
@@ -239,7 +255,7 @@ class _Restorer:
         return self._attempt(job, live)
 
     def _attempt(self, job: _Job, live: LiveState | None) -> Restored:
-        action = decide(job.fields, live, self._plan.on_conflict, has_status=self._resource.status_subresource)
+        action = decide(job.fields, live, self._plan.on_conflict, has_status=restores_status(self._resource))
         match action:
             case Action.CREATE:
                 return self._create(job)
@@ -284,14 +300,15 @@ class _Restorer:
         if body is not None:
             written = self._ports.writer.replace(self._resource, job.key, msgspec.json.encode(body))
             metadata = written.fields.metadata
-        if not job.fields.status or _holds(live.get("status"), job.fields.status):
+        status = self._status(job)
+        if not status or _holds(live.get("status"), status):
             done = Done.UNCHANGED if body is None else Done.UPDATED
-            return Restored(done, StatusDone.RESTORED if job.fields.status else StatusDone.ABSENT)
+            return Restored(done, StatusDone.RESTORED if status else StatusDone.ABSENT)
         return Restored(Done.UPDATED, self._write_status(job, metadata.uid, metadata.resource_version))
 
     def _write_status(self, job: _Job, uid: str, resource_version: str) -> StatusDone:
         """Write the archived status and compare it with what the server says it stored."""
-        status = job.fields.status
+        status = self._status(job)
         if not status:
             return StatusDone.ABSENT
         if not self._resource.status_subresource:
@@ -299,6 +316,10 @@ class _Restorer:
         body = status_body(self._resource, job.key, uid, resource_version, status)
         stored = self._ports.writer.replace_status(self._resource, job.key, body)
         return StatusDone.RESTORED if _holds(_status_of(stored), status) else StatusDone.ALTERED
+
+    def _status(self, job: _Job) -> Any:
+        """Return the status to write; None where there is none, or it is the cluster's own account."""
+        return None if self._resource.built_in else job.fields.status
 
     def _read_live(self, key: ObjectKey) -> LiveState | None:
         try:

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
+
+
+class Share(StrEnum):
+    """A share of a source; the value of those that must be asked for is the word for all of it."""
+
+    USUAL = ""
+    INSTALLATION = "installation"
+    SECRETS = "secrets"
+    HELM = "helm"
+    """Helm's releases, each with all of its revisions."""
 
 
 class Batch(NamedTuple):
@@ -18,17 +29,26 @@ class Batch(NamedTuple):
     """Which batch of its source it is."""
     plural: str = ""
     """"" where the source does not say."""
+    share: Share = Share.USUAL
 
     @property
     def called(self) -> frozenset[str]:
-        """What people may call the kind, in lower case: kind or plural, with the group or without."""
+        """What people may call it, in lower case: kind or plural, with the group or without; Helm's by one word."""
+        if self.share is Share.HELM:
+            return frozenset({Share.HELM.value})
         words = {word.lower() for word in (self.kind, self.plural, f"{self.kind}s") if word}
-        return frozenset(words | {f"{word}.{self.group}" for word in words if self.group})
+        words |= {f"{word}.{self.group}" for word in words if self.group}
+        return frozenset(words | ({self.share.value} if self.share else set()))
 
     @property
     def group(self) -> str:
         """The API group; "" for the core group."""
         return self.api_version.rpartition("/")[0]
+
+    @property
+    def is_custom(self) -> bool:
+        """Say whether a CRD makes the kind."""
+        return "." in self.group and not self.group.endswith(".k8s.io")
 
     @property
     def is_definitions(self) -> bool:
@@ -45,6 +65,10 @@ class LeftOut(NamedTuple):
 
 class Source(Protocol):
     """Objects to restore."""
+
+    @property
+    def on_request(self) -> Sequence[str]:
+        """The words for what it holds and does not give unless it is asked for it."""
 
     @property
     def label(self) -> str:

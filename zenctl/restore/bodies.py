@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from zenctl.backup.portable import portable, with_given
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION, ObjectKey, ResourceType
 from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID, provenance
 
@@ -33,9 +34,10 @@ def new_body(
 ) -> dict[str, Any]:
     """Return the object to create: spec, labels and annotations as archived, with its provenance noted.
 
-    ``owners`` are its owner references, as they are true now. Status is left in where the kind has no status
+    ``owners`` are its owner references, as they are true now. Status is left in where a custom kind has no status
     subresource, because there it is an ordinary field.
     """
+    archived = portable(resource, archived)
     metadata = {k: v for k, v in _metadata(archived).items() if k not in (*_SERVER_OWNED, *_MISLEADING)}
     annotations = metadata.get("annotations") or {}
     noted = provenance(
@@ -48,7 +50,7 @@ def new_body(
     if owners:
         metadata["ownerReferences"] = list(owners)
     rest = {k: v for k, v in archived.items() if k not in ("apiVersion", "kind", "metadata")}
-    if resource.status_subresource:
+    if resource.status_subresource or resource.built_in:
         rest.pop("status", None)
     return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata, **rest}
 
@@ -70,10 +72,11 @@ def replacement_body(
     """Return the live object with the archived content; None where that would change nothing.
 
     Labels, annotations and everything beside metadata and status become the archived ones; what others
-    keep in the live metadata (finalizers, owners) stays. The live object's own provenance is kept. Status is
-    content like any other where the kind has no status subresource.
+    keep in the live metadata (finalizers, owners) stays, and so does what the cluster gave it. The live object's own
+    provenance is kept. Status is content like any other where a custom kind has no status subresource.
     """
-    aside = ("metadata", "status") if resource.status_subresource else ("metadata",)
+    new = with_given(resource, new, live)
+    aside = ("metadata", "status") if resource.status_subresource or resource.built_in else ("metadata",)
     before = {k: v for k, v in live.items() if k not in aside}
     after = {k: v for k, v in new.items() if k not in aside}
     old_metadata, new_metadata = _metadata(live), _metadata(new)

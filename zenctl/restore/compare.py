@@ -13,10 +13,14 @@ from typing import Any
 import msgspec
 
 from zenctl.backup.compare import content, field_differences
+from zenctl.backup.portable import portable
+from zenctl.core.objects import ResourceType
+from zenctl.product.installation import SECRET
 
 MOST_DIFFERENCES = 20
 """How many differences of one object are kept."""
 _DIGEST_BYTES = 16
+_HIDDEN = "(hidden)"
 
 
 class Difference(msgspec.Struct, frozen=True, rename="camel"):
@@ -39,9 +43,9 @@ class Content(msgspec.Struct, frozen=True, gc=False):
         return self.body == archived.body and archived.status in (b"", self.status)
 
 
-def content_of(body: bytes | memoryview) -> Content:
+def content_of(body: bytes | memoryview, resource: ResourceType) -> Content:
     """Return the digests of an object's JSON. Raises msgspec.DecodeError where it is none."""
-    counts, status = _counting(msgspec.json.decode(body))
+    counts, status = _counting(msgspec.json.decode(body), resource)
     return Content(_digest(counts), _digest(status) if status else b"")
 
 
@@ -49,9 +53,9 @@ def _digest(value: Any) -> bytes:
     return hashlib.blake2b(msgspec.json.encode(value, order="deterministic"), digest_size=_DIGEST_BYTES).digest()
 
 
-def _counting(value: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """Return what an update writes beside status, and the status."""
-    found = content(value, built_in=False)
+def _counting(value: dict[str, Any], resource: ResourceType) -> tuple[dict[str, Any], Any]:
+    """Return what an update writes beside status, and the status; that of a built-in kind is the cluster's own."""
+    found = content(portable(resource, value), built_in=resource.built_in)
     status = _plain(found.pop("status", None))
     metadata = {name: part for name, part in found.pop("metadata", {}).items() if name in ("labels", "annotations")}
     counts: dict[str, Any] = _plain({**found, **({"metadata": metadata} if metadata else {})})
@@ -67,15 +71,19 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def differences(archived: bytes | memoryview, live: bytes | memoryview, *, status: bool) -> tuple[Difference, ...]:
+def differences(
+    archived: bytes | memoryview, live: bytes | memoryview, resource: ResourceType, *, status: bool
+) -> tuple[Difference, ...]:
     """Return the fields in which the live object is not as the archived one, at most MOST_DIFFERENCES.
 
-    ``status`` says that its status counts; one that the archive does not have never does.
+    ``status`` says that its status counts; one that the archive does not have never does. Of Secrets only the fields
+    are told, never what is in them.
     """
-    (left, old), (right, new) = _counting(msgspec.json.decode(archived)), _counting(msgspec.json.decode(live))
+    (left, old), (right, new) = (_counting(msgspec.json.decode(body), resource) for body in (archived, live))
+    hidden = resource.kind_and_group == SECRET.kind_and_group
     if status and old:
         left, right = {**left, "status": old}, {**right, **({"status": new} if new else {})}
     return tuple(
-        Difference(field=found.path, archived=found.left, live=found.right)
+        Difference(found.path, _HIDDEN, _HIDDEN) if hidden else Difference(found.path, found.left, found.right)
         for found in islice(field_differences(left, right), MOST_DIFFERENCES)
     )

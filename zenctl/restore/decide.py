@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from zenctl.core.objects import ResourceType
 from zenctl.core.observation import Phase, text
 from zenctl.core.provenance import original_uid
 from zenctl.restore.compare import Content, content_of
@@ -107,13 +108,22 @@ def triaged(status: object) -> bool:
     return phase != Phase.ACTIVE.value or bool(status.get("conditions")) or bool(status.get("resolvedAt"))
 
 
+def restores_status(resource: ResourceType) -> bool:
+    """Say whether objects have a status of their own to restore; a built-in kind's is the cluster's own account."""
+    return resource.status_subresource and not resource.built_in
+
+
 def judge(
-    line: bytes, archived: LiveFields, live: LiveState | None, on_conflict: OnConflict, *, has_status: bool
+    line: bytes, archived: LiveFields, live: LiveState | None, on_conflict: OnConflict, resource: ResourceType | None
 ) -> Action:
-    """Decide about one archived object as decide does, and look whether an update would change anything."""
+    """Decide about one archived object as decide does, and look whether an update would change anything.
+
+    ``resource`` is what the object is of; None where nobody says, and then there is no live one either.
+    """
+    has_status = resource is not None and restores_status(resource)
     action = decide(archived, live, on_conflict, has_status=has_status)
-    if action is Action.UPDATE and live is not None and live.content is not None:
-        return Action.UNCHANGED if live.content.holds(content_of(line)) else action
+    if action is Action.UPDATE and live is not None and live.content is not None and resource is not None:
+        return Action.UNCHANGED if live.content.holds(content_of(line, resource)) else action
     return action
 
 

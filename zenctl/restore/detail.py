@@ -6,13 +6,14 @@ Only plans that somebody will read or keep are made in detail: it takes a reques
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from zenctl.core.objects import KeyFields, ObjectKey, RawObject
+from zenctl.core.objects import KeyFields, ObjectKey, ResourceType
 from zenctl.core.schema import compile_schema
 from zenctl.errors import NotFound
+from zenctl.ports import ObjectReader
 from zenctl.restore.batch import Batch
 from zenctl.restore.compare import Difference, differences
 from zenctl.restore.decide import Action, LiveState
@@ -22,19 +23,24 @@ from zenctl.restore.record import Decision
 _MOST_FLAWS = 5
 _WRITES = (Action.CREATE, Action.UPDATE)
 
-Get = Callable[[ObjectKey, type[KeyFields]], RawObject[KeyFields]]
+
+class Listed(NamedTuple):
+    """Where live objects are read."""
+
+    reader: ObjectReader
+    resource: ResourceType
 
 
 class Detail:
     """Completes the decisions about one batch and hands them on."""
 
     def __init__(
-        self, batch: Batch, schema: dict[str, Any] | None, hand_on: Callable[[Decision], None], get: Get | None
+        self, batch: Batch, schema: dict[str, Any] | None, hand_on: Callable[[Decision], None], listed: Listed | None
     ) -> None:
         self._batch = batch
         self._validate = compile_schema(schema) if schema is not None else None
         self._hand_on = hand_on
-        self._get = get
+        self._listed = listed
         self.invalid = 0
         self.invalid_named: list[tuple[ObjectKey, str]] = []
 
@@ -64,9 +70,10 @@ class Detail:
         return tuple(found[:_MOST_FLAWS])
 
     def _differences(self, key: ObjectKey, line: bytes, *, status: bool) -> tuple[Difference, ...]:
-        if self._get is None:
+        if self._listed is None:
             return ()
         try:
-            return differences(line, self._get(key, KeyFields).body, status=status)
+            live = self._listed.reader.get(self._listed.resource, key, KeyFields)
+            return differences(line, live.body, self._listed.resource, status=status)
         except NotFound:
             return ()  # it went meanwhile; applying will find out

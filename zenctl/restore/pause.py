@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from zenctl.core.objects import KeyFields, ObjectKey, ResourceType
+from zenctl.core.objects import DEPLOYMENT, KeyFields, ObjectKey, ResourceType
 from zenctl.core.provenance import PREFIX
 from zenctl.errors import Conflict, NotFound, Refused, Unreachable, UsageError, ZenctlError
 from zenctl.ports import Clock, Discovery, ListQuery, ObjectReader, ObjectWriter
 from zenctl.product.labels import is_watcher
+from zenctl.restore.plan import Plan
 
 PAUSED_REPLICAS = PREFIX + "paused-replicas"
 _WAIT_SECONDS = 120.0
@@ -73,6 +74,15 @@ class _Fields(msgspec.Struct, frozen=True):
     metadata: _Metadata = _Metadata()
     spec: _Spec = _Spec()
     status: _Status = _Status()
+
+
+def require_pausable(plan: Plan) -> None:
+    """Raise UsageError where a restore would write the very Deployments that are paused meanwhile."""
+    if any(batch.batch.kind == DEPLOYMENT.kind and batch.writes for batch in plan.batches):
+        raise UsageError(
+            "--pause-watcher does not go with restoring Deployments: each would undo the other",
+            hint="restore the Deployments in a run of their own, without --pause-watcher",
+        )
 
 
 def pause(ports: PausePorts, namespace: str) -> tuple[Paused, ...]:

@@ -13,6 +13,7 @@ from zenctl.core.objects import ObjectKey, ResourceType
 from zenctl.restore.batch import Batch, Source
 from zenctl.restore.decide import Action, LiveState, OnConflict
 from zenctl.restore.definitions import DefinitionPlan
+from zenctl.restore.releases import Held
 
 NAMED = 20
 """How many objects that stand in the way a plan names."""
@@ -37,6 +38,8 @@ class BatchPlan(NamedTuple):
     """How many their own schema is against; known only where the plan was made in detail."""
     invalid_named: tuple[tuple[ObjectKey, str], ...] = ()
     """The first of them, with what is wrong."""
+    held: frozenset[ObjectKey] = frozenset()
+    """Those that stay out whatever was asked for: see Plan.held."""
 
     @property
     def writes(self) -> int:
@@ -54,6 +57,8 @@ class Plan(NamedTuple):
     batches: tuple[BatchPlan, ...]
     unreadable: tuple[str, ...]
     """Objects that are no JSON objects with a name, in words."""
+    held: Held = Held()
+    """Releases of Helm that stay out."""
     strict: bool = False
     """Nothing is decided anew while it is carried out: what has changed meanwhile fails instead."""
 

@@ -14,7 +14,7 @@ import msgspec
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION, NAMESPACE, ResourceType
 from zenctl.errors import Denied, NotFound, Refused
 from zenctl.ports import AccessReviewer, ListQuery, ObjectReader
-from zenctl.restore.decide import Action
+from zenctl.restore.decide import Action, restores_status
 from zenctl.restore.plan import BatchPlan, Plan
 
 _NAMED = 3
@@ -109,7 +109,7 @@ def _missing_of(reviewer: AccessReviewer, batch: BatchPlan, resource: ResourceTy
     """Yield what writing a batch lacks: in the whole cluster, or else in each namespace concerned."""
     wanted = [("create", "")] if batch.actions.get(Action.CREATE) else []
     wanted += [("update", "")] if batch.actions.get(Action.UPDATE) else []
-    wanted += [("update", "status")] if batch.writes and resource.status_subresource else []
+    wanted += [("update", "status")] if batch.writes and restores_status(resource) else []
     for verb, subresource in wanted:
         if reviewer.allowed(resource, verb, subresource=subresource):
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -29,13 +28,15 @@ from zenctl.ports import (
     Progress,
     Workers,
 )
+from zenctl.product.installation import SECRET, SERVICE, SERVICE_ACCOUNT
 from zenctl.restore.batch import Batch, Source
 from zenctl.restore.compare import content_of
-from zenctl.restore.decide import Action, LiveFields, LiveState, OnConflict, judge, live_state
+from zenctl.restore.decide import Action, LiveFields, LiveState, OnConflict, judge, live_state, restores_status
 from zenctl.restore.definitions import Definition, DefinitionPlan, read_definition, versions_to_add
-from zenctl.restore.detail import Detail
+from zenctl.restore.detail import Detail, Listed
 from zenctl.restore.plan import NAMED, BatchPlan, Plan
 from zenctl.restore.record import Decision
+from zenctl.restore.releases import Held, held_back
 
 
 class RejectSink(Protocol):
@@ -118,10 +119,12 @@ class _Reading:
         self._added: set[tuple[str, str]] = set()
         self._namespaces: set[str] = set()
         self._unreadable: list[str] = []
+        self._held = Held()
 
     def plan(self) -> Plan:
         """Decide about everything."""
         batches: list[BatchPlan] = []
+        self._held = held_back(self._ports.reader, self._source)
         for batch in self._source.batches():
             if batch.is_definitions:
                 self._read_definitions(batch)
@@ -135,6 +138,7 @@ class _Reading:
             missing,
             tuple(batches),
             tuple(self._unreadable),
+            self._held,
         )
 
     def _is_missing(self, namespace: str) -> bool:
@@ -198,9 +202,10 @@ class _Reading:
         detail = None
         if self._note is not None:
             schema = self._schema(batch, listed) if self._detailed else None
-            get = partial(self._ports.reader.get, listed) if listed and self._detailed else None
-            detail = Detail(batch, schema, self._note, get)
-        tally = _Tally(described, live, self._on_conflict, detail)
+            where = Listed(self._ports.reader, listed) if listed and self._detailed else None
+            detail = Detail(batch, schema, self._note, where)
+        held = self._held.of(batch)
+        tally = _Tally(described, live, self._on_conflict, detail, held)
         self._ports.progress.begin(f"reading {batch.kind} of the source", batch.objects)
         for line in self._source.objects(batch):
             self._ports.progress.advance()
@@ -219,12 +224,13 @@ class _Reading:
             tally.creates,
             detail.invalid if detail else 0,
             tuple(detail.invalid_named) if detail else (),
+            held,
         )
 
     def _schema(self, batch: Batch, listed: ResourceType | None) -> dict[str, Any] | None:
         """Return what the kind of a batch asks: by the cluster's CRD, else by the source's; None where none says."""
         known = self._schemas.get((batch.api_version, batch.kind))
-        if known is not None or listed is None or not batch.group:
+        if known is not None or listed is None or not batch.is_custom:
             return known
         try:
             found = self._ports.reader.get(CUSTOM_RESOURCE_DEFINITION, ObjectKey("", listed.full_name), KeyFields)
@@ -245,7 +251,9 @@ class _Reading:
         if resource is None and not any(name.endswith(f".{batch.group}") for name in coming):
             raise Refused(
                 f"the cluster serves no {batch.kind} of {batch.api_version}, and the source brings no CRD for it",
-                hint="install the CRD with: zenctl manifests crd | kubectl apply -f -",
+                hint="install the CRD with: zenctl manifests crd | kubectl apply -f -"
+                if batch.is_custom
+                else "leave that kind out of --only",
             )
         if (batch.api_version, batch.kind) in self._added:
             return None, _of_kind(self._ports.discovery.group(batch.group), batch.kind)
@@ -260,19 +268,19 @@ class _Reading:
             for page in self._ports.reader.pages(resource, LiveFields, query, whole=True):
                 if page.restarted:
                     part.clear()
-                part.update((item.key, self._state(item)) for item in page.objects)
+                part.update((item.key, self._state(item, resource)) for item in page.objects)
                 self._ports.progress.advance(len(page.objects))
             found.update(part)
         self._ports.progress.end()
         return found
 
-    def _state(self, item: RawObject[LiveFields]) -> LiveState:
-        content = content_of(item.body) if self._on_conflict is OnConflict.UPDATE else None
+    def _state(self, item: RawObject[LiveFields], resource: ResourceType) -> LiveState:
+        content = content_of(item.body, resource) if self._on_conflict is OnConflict.UPDATE else None
         return live_state(item.fields, content)
 
     def _queries(self, resource: ResourceType, batch: Batch) -> Sequence[ListQuery]:
         """Return what to list: everything of our own kinds; of built-in ones, only the namespaces concerned."""
-        if resource.group:
+        if not resource.built_in or not resource.namespaced:
             return (ALL,)
         fields = (archived_fields(line, namespaced=True) for line in self._source.objects(batch))
         return [ListQuery(name) for name in sorted({f.metadata.namespace for f in fields if f is not None})]
@@ -287,8 +295,10 @@ class _Tally:
         live: Mapping[ObjectKey, LiveState],
         on_conflict: OnConflict,
         detail: Detail | None,
+        held: frozenset[ObjectKey],
     ) -> None:
-        self._has_status = described.status_subresource if described else False
+        self._resource = described
+        self._held = held
         self._namespaced = described.namespaced if described else False
         self._live = live
         self._on_conflict = on_conflict
@@ -305,7 +315,10 @@ class _Tally:
             return False
         key = ObjectKey(fields.metadata.namespace, fields.metadata.name)
         live = self._live.get(key)
-        action = judge(line, fields, live, self._on_conflict, has_status=self._has_status)
+        if key in self._held:
+            action = Action.CONFLICT if self._on_conflict is OnConflict.FAIL else Action.SKIP
+        else:
+            action = judge(line, fields, live, self._on_conflict, self._resource)
         self.actions[action] = self.actions.get(action, 0) + 1
         if key.namespace and action not in (Action.SKIP, Action.UNCHANGED):
             self.written_to.add(key.namespace)
@@ -314,17 +327,21 @@ class _Tally:
         if action is Action.CONFLICT and len(self.in_the_way) < NAMED:
             self.in_the_way.append(key)
         if self._detail is not None:
-            self._detail.note(key, line, action, live, status=self._has_status)
+            status = self._resource is not None and restores_status(self._resource)
+            self._detail.note(key, line, action, live, status=status)
         return True
 
 
 def live_resource(discovery: Discovery, batch: Batch) -> ResourceType | None:
-    """Return the resource of a batch's kind at the batch's version, as the cluster serves the kind."""
+    """Return the resource of a batch's kind as the cluster serves the kind: a custom one at the batch's version.
+
+    A built-in kind may have got another version since; its objects are the same in both.
+    """
     if not batch.group:
-        return CONFIG_MAP
+        return _of_kind((CONFIG_MAP, SECRET, SERVICE, SERVICE_ACCOUNT), batch.kind)
     version = batch.api_version.rpartition("/")[2]
     found = _of_kind(discovery.group(batch.group), batch.kind)
-    return msgspec.structs.replace(found, version=version) if found else None
+    return msgspec.structs.replace(found, version=version) if found and batch.is_custom else found
 
 
 def _of_kind(resources: Iterable[ResourceType], kind: str) -> ResourceType | None:

@@ -9,12 +9,15 @@ from zenctl.core.durations import took
 from zenctl.core.report import Block, Cell, Column, Facts, Report, Result, Table, Text, Tone, Toned
 from zenctl.errors import ExitCode, worst
 from zenctl.restore.apply import Done, Outcome, StatusDone
+from zenctl.restore.batch import Share
 from zenctl.restore.decide import Action
 from zenctl.restore.definitions import DefinitionPlan
 from zenctl.restore.plan import BatchPlan, Plan
 from zenctl.restore.preflight import CLEAR, Preflight, rules_yaml
 
 _SHOWN = 20
+_WITH_ONLY = "Give the same --only again."
+_NO_SECRETS = "Secrets are not: a file in clear is no place for them."
 
 
 class DefinitionRow(Result, frozen=True):
@@ -58,6 +61,8 @@ class BatchPlanRow(Result, frozen=True):
 
     api_version: str
     kind: str
+    share: str
+    """Empty, or the word of --only for the share of the source: installation, secrets or helm."""
     objects: int
     actions: dict[str, int]
     in_the_way: tuple[str, ...]
@@ -95,6 +100,7 @@ class BatchOutcomeRow(Result, frozen=True):
 
     resource: str
     kind: str
+    share: str
     done: dict[str, int]
     status: dict[str, int]
     owners_dropped: dict[str, int]
@@ -231,6 +237,7 @@ def outcome_report(outcome: Outcome, rejects_file: str | None, stuck: tuple[str,
             BatchOutcomeRow(
                 resource=batch.resource,
                 kind=batch.kind,
+                share=batch.batch.share.value,
                 done={done.value: batch.done[done] for done in Done if batch.done.get(done)},
                 status={status.value: batch.status[status] for status in StatusDone if batch.status.get(status)},
                 owners_dropped=dict(batch.owners_dropped),
@@ -292,6 +299,7 @@ def _plan_row(plan: BatchPlan) -> BatchPlanRow:
     return BatchPlanRow(
         api_version=plan.batch.api_version,
         kind=plan.batch.kind,
+        share=plan.batch.share.value,
         objects=plan.batch.objects,
         actions={action.value: plan.actions[action] for action in Action if plan.actions.get(action)},
         in_the_way=tuple(str(key) for key in plan.in_the_way),
@@ -302,14 +310,17 @@ def _plan_row(plan: BatchPlan) -> BatchPlanRow:
 def _plan_table(rows: Sequence[BatchPlanRow]) -> Table:
     columns = (Column("kind"), *_numbers("in the source", "create", "adopt status", "update", "unchanged", "skip"))
     actions = (Action.CREATE, Action.ADOPT, Action.UPDATE, Action.UNCHANGED, Action.SKIP)
-    return Table(columns, tuple((r.kind, r.objects, *(r.actions.get(a.value, 0) for a in actions)) for r in rows))
+    return Table(columns, tuple((_title(r), r.objects, *(r.actions.get(a.value, 0) for a in actions)) for r in rows))
 
 
 def _outcome_table(rows: Sequence[BatchOutcomeRow]) -> Table:
     columns = (Column("kind"), *_numbers("created", "adopted", "updated", "unchanged", "skipped", "with status"))
-    return Table(
-        columns, tuple((row.kind, *(row.done.get(d.value, 0) for d in Done), _statuses(row.status)) for row in rows)
-    )
+    cells = ((_title(row), *(row.done.get(d.value, 0) for d in Done), _statuses(row.status)) for row in rows)
+    return Table(columns, tuple(cells))
+
+
+def _title(row: BatchPlanRow | BatchOutcomeRow) -> str:
+    return f"{row.kind} of Helm" if row.share == Share.HELM else row.kind
 
 
 def _numbers(*titles: str) -> tuple[Column, ...]:
@@ -330,11 +341,15 @@ def _failures(data: RestoreOutcome) -> tuple[Block, ...]:
     table = Table(columns, rows, title="failed", omitted=max(0, len(data.failed) - _SHOWN))
     if not data.rejects_file:
         return (table,)
-    return table, Text(f"They are kept in {data.rejects_file}; mend them and give that file to zenctl restore.")
+    text = f"They are kept in {data.rejects_file}; mend them and give that file to zenctl restore."
+    shares = {row.share for row in data.batches}
+    more = [_WITH_ONLY] if shares != {Share.USUAL} else []
+    more += [_NO_SECRETS] if shares & {Share.SECRETS, Share.HELM} else []
+    return table, Text(" ".join((text, *more)))
 
 
 def _left_out(plan: Plan) -> tuple[LeftOutRow, ...]:
-    return tuple(LeftOutRow(what=what, why=why) for what, why in plan.source.left_out)
+    return tuple(LeftOutRow(what=what, why=why) for what, why in (*plan.held.why, *plan.source.left_out))
 
 
 def _leftovers(unreadable: Sequence[str], left_out: Sequence[LeftOutRow]) -> tuple[Block, ...]:

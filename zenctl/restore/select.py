@@ -17,7 +17,7 @@ from zenctl.core.objects import ObjectKey
 from zenctl.core.observation import ObservationFields, age_of
 from zenctl.core.selectors import LabelSelector
 from zenctl.errors import Refused, UsageError
-from zenctl.restore.batch import Batch, LeftOut, Source
+from zenctl.restore.batch import Batch, LeftOut, Share, Source
 
 _FIELDS = msgspec.json.Decoder(ObservationFields)
 
@@ -60,6 +60,8 @@ class Chosen:
         self._found = 0
         self._untimed: set[str] = set()
         _require_kinds(source, selection.kinds)
+        if any(batch.share is Share.HELM for batch in source.batches()):
+            _require_whole_releases(selection, self._namespaces)
 
     @property
     def label(self) -> str:
@@ -72,6 +74,11 @@ class Chosen:
         return self._source.identity
 
     @property
+    def on_request(self) -> Sequence[str]:
+        """The source's own."""
+        return self._source.on_request
+
+    @property
     def left_out(self) -> Sequence[LeftOut]:
         """What is in it that a restore does not touch."""
         untimed = tuple(LeftOut(key, "its time is not known") for key in sorted(self._untimed))
@@ -80,7 +87,7 @@ class Chosen:
     def batches(self) -> Sequence[Batch]:
         """Return the batches of the wanted kinds, and the CRDs that they may need."""
         found = [batch for batch in self._source.batches() if batch.is_definitions or self._is_wanted(batch)]
-        needs_definitions = any(batch.group for batch in found if not batch.is_definitions)
+        needs_definitions = any(batch.is_custom for batch in found)
         return tuple(
             batch for batch in found if not batch.is_definitions or needs_definitions or self._is_wanted(batch)
         )
@@ -176,11 +183,26 @@ class Chosen:
 def _require_kinds(source: Source, kinds: frozenset[str]) -> None:
     """Raise UsageError for a kind that the source does not have."""
     batches = source.batches()
+    had = sorted({batch.kind for batch in batches if not batch.share})
     unknown = [kind for kind in sorted(kinds) if not any(kind in batch.called for batch in batches)]
     if unknown:
         raise UsageError(
             f"--only: {source.label} holds nothing to restore of kind {', '.join(unknown)}",
-            hint=f"it has {', '.join(sorted({batch.kind for batch in batches})) or 'nothing'} to restore",
+            hint=f"it has {', '.join(dict.fromkeys((*had, *source.on_request))) or 'nothing'} to restore",
+        )
+
+
+def _require_whole_releases(selection: Selection, namespaces: Mapping[str, str]) -> None:
+    """Raise UsageError where a part of a Helm release would come back, or one in another namespace."""
+    if selection._replace(kinds=frozenset(), namespace="") != Selection():
+        raise UsageError(
+            "--only helm does not go with --name, -l, --since or --until: a release has all of its revisions or none",
+            hint="choose its namespace with -n, and restore other kinds in a run of their own",
+        )
+    if namespaces:
+        raise UsageError(
+            "--only helm does not go with --map-namespace: a release says itself which namespace it is in",
+            hint="restore it where it was, or install it there with helm",
         )
 
 

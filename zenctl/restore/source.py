@@ -3,132 +3,141 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
 
-from zenctl.archive.format import Collection
 from zenctl.archive.reader import Archive
 from zenctl.core.documents import NotADocument, documents, is_empty_list, objects_in
-from zenctl.core.helm import is_release_name
-from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, KeyFields, ResourceType
+from zenctl.core.objects import CONFIG_MAP, KeyFields
 from zenctl.errors import UsageError
-from zenctl.product.installation import SECRET
-from zenctl.restore.batch import Batch, LeftOut
+from zenctl.restore.batch import Batch, LeftOut, Share
+from zenctl.restore.share import in_order, is_asked_for, may_hold_releases, share_in, share_of
 
 _OTHERS = "not zenctl's to restore"
-_INSTALLATION = "helm install or kubectl apply brings it back; zenctl backup show prints each"
-_HELM = "helm install brings it back, with the values that zenctl backup show prints"
-_SECRETS = "the cluster's own may be newer; zenctl backup show prints each"
+_SHORT = 8
+"""So many characters of an id name an archive, and a command stays readable."""
+_WHY = {
+    Share.HELM: "left to helm install",
+    Share.INSTALLATION: "left to helm install or kubectl apply",
+    Share.SECRETS: "the cluster's own may be newer",
+}
+
+
+def _left(what: str, share: Share, source: str) -> LeftOut:
+    return LeftOut(what, f"{_WHY[share]}; or: zenctl restore {source} --only {share.value}")
 
 
 class ArchiveSource:
     """An archive; every byte is compared with its checksum as it is read.
 
     What is restored are CRDs, the objects of their groups, and ConfigMaps. The installation is left to whoever
-    installs it, which Helm would otherwise find changed behind its back; derived documents are no objects at all.
+    installs it, which Helm would otherwise find changed behind its back, unless it is ``asked`` for, by the words of
+    Batch.called; derived documents are no objects at all.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, asked: Set[str] = frozenset()) -> None:
         self._archive = archive
         self._collections = archive.manifest.collections
-        self._releases = {found.folder: self._count_releases(found) for found in self._collections}
+        self._every = tuple(batch for place in range(len(self._collections)) for batch in self._held_at(place))
+        self._batches = in_order(batch for batch in self._every if is_asked_for(batch, asked))
         self.label = archive.name
         self.identity = f"archive {archive.footer.archive_id} {archive.footer.sha256}"
+        self._short = archive.footer.archive_id[:_SHORT]
+        self.on_request = tuple(dict.fromkeys(_word(batch) for batch in in_order(self._every) if batch.share))
         self.left_out: tuple[LeftOut, ...] = tuple(self._left_out())
 
     def batches(self) -> Sequence[Batch]:
-        """Return the collections that are restored."""
-        return tuple(
-            Batch(
-                found.resource.resource_type.api_version,
-                found.resource.kind,
-                found.count - self._releases[found.folder],
-                place,
-                found.resource.plural,
-            )
-            for place, found in enumerate(self._collections)
-            if _is_restored(found)
-        )
+        """Return what is restored, in that order."""
+        return self._batches
 
     def objects(self, batch: Batch) -> Iterator[bytes]:
-        """Yield the lines of a collection, but for Helm's releases."""
-        found = self._collections[batch.place]
-        if not _may_hold_releases(found):
-            return (line for _, line in self._archive.objects(found))
-        return (line for key, line in self._archive.objects(found) if not _is_release(key))
+        """Yield the lines of a batch: the revisions of Helm's releases form one of their own."""
+        lines = (line for _, line in self._archive.objects(self._collections[batch.place]))
+        return self._of(batch, lines)
 
     def find(self, batch: Batch, keys: Sequence[str]) -> Iterator[bytes]:
         """Yield the lines of these keys, reading only the members that may hold them."""
-        collection = self._collections[batch.place]
-        wanted = (key for key in keys if not (_may_hold_releases(collection) and _is_release(key)))
-        found = (self._archive.find(collection, key) for key in wanted)
-        return (line for line in found if line is not None)
+        found = (self._archive.find(self._collections[batch.place], key) for key in keys)
+        return self._of(batch, (line for line in found if line is not None))
 
-    def _count_releases(self, found: Collection) -> int:
-        return sum(_is_release(key) for key, _ in self._archive.objects(found)) if _may_hold_releases(found) else 0
+    def _of(self, batch: Batch, lines: Iterator[bytes]) -> Iterator[bytes]:
+        if not may_hold_releases(batch.group, batch.kind):
+            return lines
+        wanted = Share.HELM if batch.share is Share.HELM else Share.USUAL
+        return (line for line in lines if share_in(line) is wanted)
+
+    def _held_at(self, place: int) -> Iterator[Batch]:
+        """Yield what a collection holds that a restore knows; what is there always, even if it is empty."""
+        found = self._collections[place]
+        resource = found.resource.resource_type
+        share = None if found.derived else share_of(resource.group, resource.kind)
+        if share is None:
+            return
+        whole = Batch(resource.api_version, resource.kind, found.count, place, resource.plural, share)
+        if not may_hold_releases(resource.group, resource.kind):
+            parts = [whole]
+        else:
+            shares = Counter(share_in(line) for _, line in self._archive.objects(found))
+            parts = [
+                whole._replace(objects=shares[Share.USUAL]),
+                whole._replace(objects=shares[Share.HELM], share=Share.HELM),
+            ]
+        yield from (batch for batch in parts if batch.objects or batch.share is Share.USUAL)
 
     def _left_out(self) -> Iterator[LeftOut]:
-        for folder, releases in self._releases.items():
-            if releases:
-                yield LeftOut(f"{releases:,} Helm revisions in {folder.partition('.')[0]}s", _HELM)
+        left = [batch for batch in self._every if batch not in self._batches]
+        for batch in left:
+            if batch.share is Share.HELM:
+                yield _left(f"{batch.objects:,} Helm revisions in {batch.kind}s", Share.HELM, self._short)
         # What documents were derived from is counted itself.
-        others = [found for found in self._collections if not _is_restored(found) and not found.derived]
-        installation = [found.count for found in others if found.count and not _is(found, SECRET)]
-        if installation:
-            what = f"{sum(installation):,} objects of the installation, of {len(installation)} kinds"
-            yield LeftOut(what, _INSTALLATION)
-        secrets = sum(found.count - self._releases[found.folder] for found in others if _is(found, SECRET))
+        known = {batch.place for batch in self._every}
+        others = [c.count for place, c in enumerate(self._collections) if place not in known and not c.derived]
+        installation = [batch.objects for batch in left if batch.share is Share.INSTALLATION]
+        counts = [*installation, *(count for count in others if count)]
+        if counts:
+            what = f"{sum(counts):,} objects of the installation, of {len(counts)} kinds"
+            yield _left(what, Share.INSTALLATION, self._short)
+        secrets = sum(batch.objects for batch in left if batch.share is Share.SECRETS)
         if secrets:
-            yield LeftOut(f"{secrets:,} Secrets", _SECRETS)
+            yield _left(f"{secrets:,} Secrets", Share.SECRETS, self._short)
 
 
-def _is(collection: Collection, resource: ResourceType) -> bool:
-    return collection.folder == resource.kind_and_group
-
-
-def _is_restored(collection: Collection) -> bool:
-    """Say whether a collection is restored: of what is built into a cluster, CRDs and ConfigMaps only."""
-    if _is(collection, CUSTOM_RESOURCE_DEFINITION) or _is(collection, CONFIG_MAP):
-        return True
-    group = collection.resource.group
-    return not collection.derived and "." in group and not group.endswith(".k8s.io")
-
-
-def _may_hold_releases(collection: Collection) -> bool:
-    return _is(collection, CONFIG_MAP) or _is(collection, SECRET)
-
-
-def _is_release(key: str) -> bool:
-    return is_release_name(key.rpartition("/")[2])
+def _word(batch: Batch) -> str:
+    return Share.HELM.value if batch.share is Share.HELM else batch.kind
 
 
 class FilesSource:
-    """Files in JSON, JSON lines or YAML, with Lists in any depth, as kubectl get writes them."""
+    """Files in JSON, JSON lines or YAML, with Lists in any depth, as kubectl get writes them.
 
-    def __init__(self, label: str, files: Mapping[str, bytes], group: str) -> None:
+    Beside CRDs and objects of the group, and ConfigMaps, it gives what is ``asked`` for, as an archive does.
+    """
+
+    def __init__(self, label: str, files: Mapping[str, bytes], group: str, asked: Set[str] = frozenset()) -> None:
         self.label = label
         self.identity = f"files {_digest(files)}"
         self._group = group
-        self._found: dict[tuple[str, str], list[bytes]] = {}
-        left_out: dict[str, int] = {}
-        for name, content in files.items():
-            for what in self._read(name, content):
-                left_out[what] = left_out.get(what, 0) + 1
-        self.left_out = tuple(LeftOut(f"{count} {what}", _OTHERS) for what, count in sorted(left_out.items()))
+        self._asked = asked
+        self._found: dict[Batch, list[bytes]] = {}
+        self._on_request: set[str] = set()
+        left = Counter(left for name, content in files.items() for left in self._read(name, content))
+        self.left_out = tuple(LeftOut(f"{count} {what}", why) for (what, why), count in sorted(left.items()))
+
+    @property
+    def on_request(self) -> Sequence[str]:
+        """The words for what is in the files and was not asked for."""
+        return tuple(sorted(self._on_request))
 
     def batches(self) -> Sequence[Batch]:
         """Return the kinds that were found, CRDs first."""
-        found = [
-            Batch(api_version, kind, len(objects), place)
-            for place, ((api_version, kind), objects) in enumerate(self._found.items())
-        ]
-        return tuple(sorted(found, key=lambda batch: not batch.is_definitions))
+        found = [batch._replace(objects=len(objects)) for batch, objects in self._found.items()]
+        return in_order(sorted(found, key=lambda batch: not batch.is_definitions))
 
     def objects(self, batch: Batch) -> Iterator[bytes]:
         """Yield the objects of one kind, in the order of the files."""
-        return iter(self._found[batch.api_version, batch.kind])
+        return iter(self._found[batch._replace(objects=0)])
 
     def find(self, batch: Batch, keys: Sequence[str]) -> Iterator[bytes]:
         """Yield the objects of these keys."""
@@ -138,30 +147,46 @@ class FilesSource:
             if f"{metadata.namespace}/{metadata.name}" in wanted:
                 yield line
 
-    def _read(self, name: str, content: bytes) -> Iterator[str]:
+    def _read(self, name: str, content: bytes) -> Iterator[LeftOut]:
         """Take the objects of a file, and yield in words what is left out."""
         try:
             for document in documents(content):
                 empty = True
                 for value in objects_in(document):
                     empty = False
-                    if self._wanted(value):
-                        self._found.setdefault((value["apiVersion"], value["kind"]), []).append(_encoded(value))
-                    else:
-                        yield f"{value['kind']} in {name}"
+                    batch = self._batch(value)
+                    if batch is not None and is_asked_for(batch, self._asked):
+                        self._found.setdefault(batch, []).append(_encoded(value))
+                        continue
+                    if batch is not None:
+                        self._on_request.add(_word(batch))
+                    why = _OTHERS if batch is None else f"only where it is asked for: --only {_word(batch).lower()}"
+                    yield LeftOut(f"{value['kind']} in {name}", why)
                 if empty and not is_empty_list(document):
-                    yield f"document without a Kubernetes object in {name}"
+                    yield LeftOut(f"document without a Kubernetes object in {name}", _OTHERS)
         except NotADocument as error:
             hint = "give a file that kubectl get -o yaml or -o json wrote"
             raise UsageError(f"{name} is {error}", hint=hint) from None
 
-    def _wanted(self, value: Mapping[str, Any]) -> bool:
-        if value["kind"] == CUSTOM_RESOURCE_DEFINITION.kind:
+    def _batch(self, value: Mapping[str, Any]) -> Batch | None:
+        """Return the batch that an object is of, with no number of objects; None for what no restore takes."""
+        api_version, kind = str(value["apiVersion"]), str(value["kind"])
+        batch = Batch(api_version, kind, 0, 0)
+        share = share_of(batch.group, kind)
+        if share is Share.USUAL and not self._is_ours(batch, value):
+            return None
+        if share is not None and may_hold_releases(batch.group, kind):
+            within = share_in(_encoded(value))
+            share = share if within is Share.USUAL else within
+        return None if share is None else batch._replace(share=share)
+
+    def _is_ours(self, batch: Batch, value: Mapping[str, Any]) -> bool:
+        if batch.is_definitions:
             spec = value.get("spec")
             return isinstance(spec, dict) and bool(spec.get("group") == self._group)
-        if value["kind"] == CONFIG_MAP.kind:
-            return bool(value["apiVersion"] == CONFIG_MAP.version) and not is_release_name(_name(value))
-        return str(value["apiVersion"]).rpartition("/")[0] == self._group
+        if batch.kind == CONFIG_MAP.kind and not batch.group:
+            return batch.api_version == CONFIG_MAP.version
+        return batch.group == self._group
 
 
 def _digest(files: Mapping[str, bytes]) -> str:
@@ -169,11 +194,6 @@ def _digest(files: Mapping[str, bytes]) -> str:
     for name in sorted(files):
         digest.update(hashlib.sha256(files[name]).digest())
     return digest.hexdigest()
-
-
-def _name(value: Mapping[str, Any]) -> str:
-    metadata = value.get("metadata")
-    return str(metadata.get("name")) if isinstance(metadata, dict) else ""
 
 
 def _encoded(value: Mapping[str, Any]) -> bytes:
