@@ -361,19 +361,95 @@ def oracle_deletes(document: dict[str, Any], source: str) -> bool:
 
 
 def oracle_is_before_cutoff(value: object) -> bool:
-    if not isinstance(value, str) or value[4:5] != "-" or value[10:11] not in ("T", "t"):
-        return False
-    try:
-        read = dateutil_parser.isoparse(value.upper())
-    except ValueError:
-        return False
-    return read.tzinfo is not None and read < CUTOFF
+    return _before(oracle_read(value), CUTOFF)
 
 
 @given(documents, st.sampled_from(list(AgeSource)))
 def test_an_independent_oracle_agrees(document, source):
     reason = judge(fields(document), Policy((by(source),)), NOW).reason
     assert (reason is Reason.EXPIRED) == oracle_deletes(document, source.value), reason
+
+
+phases = st.none() | st.sets(st.sampled_from(["Resolved", "Active", "Archived"]), min_size=1)
+rules = st.builds(
+    lambda phases, severities, sources, namespaces, days, ignore: {
+        "phases": phases, "severities": severities, "sources": sources, "namespaces": namespaces,
+        "days": days, "ignore": ignore,
+    },
+    phases,
+    st.sets(st.sampled_from(["HIGH", "LOW"]), max_size=1),
+    st.sets(st.sampled_from(["trivy", "falco"]), max_size=1),
+    st.sets(st.sampled_from(["team-a", "team-b"]), max_size=1),
+    st.none() | st.sampled_from([1, 7, 40]),
+    st.booleans(),
+)  # fmt: skip
+marks = st.sampled_from([None, {PROTECTED: "true"}, {PROTECTED: "false"}, {"other": "true"}])
+marked = st.builds(
+    lambda document, severity, source, namespace, labels, expires: {
+        **document,
+        "metadata": {**document["metadata"], "namespace": namespace, **({"labels": labels} if labels else {})},
+        "spec": {**document["spec"], "severity": severity, "source": source, "expiresAt": expires},
+    },
+    documents, st.sampled_from(["high", "LOW", None]), st.sampled_from(["trivy", "Falco", 7]),
+    st.sampled_from(["team-a", "team-b"]), marks, times,
+)  # fmt: skip
+
+
+def oracle_of_a_policy(document: dict[str, Any], policy: list[dict[str, Any]]) -> bool:
+    """Say whether a policy deletes a plain dict: the first rule that fits decides."""
+    spec, metadata, status = document["spec"], document["metadata"], document["status"]
+    phase = status.get("phase") if isinstance(status.get("phase"), str) and status["phase"] else "Active"
+    words = {"severities": str(spec["severity"]).upper(), "sources": str(spec["source"]).lower()}
+    for rule in policy:
+        fits = [rule["phases"] is None or phase in rule["phases"]]
+        fits += [not rule[name] or word in rule[name] for name, word in words.items()]
+        fits += [not rule["namespaces"] or metadata["namespace"] in rule["namespaces"]]
+        if not all(fits):
+            continue
+        if rule["days"] is None:
+            return False
+        cutoff = NOW - timedelta(days=rule["days"])
+        creation = (metadata.get("annotations") or {}).get(ORIGINAL_CREATION) or metadata.get("creationTimestamp")
+        chain = [spec.get("timestamp"), spec.get("detectedAt"), creation]
+        age = oracle_read(next((value for value in chain if value not in (None, "")), None))
+        seen, expires = status.get("lastSeen"), spec.get("expiresAt")
+        seen_before = rule["ignore"] or seen in (None, "") or _before(oracle_read(seen), cutoff)
+        expired = expires in (None, "") or _before(oracle_read(expires), NOW + MICROSECOND)
+        protected = (metadata.get("labels") or {}).get(PROTECTED) == "true"
+        return _before(age, cutoff) and seen_before and expired and not protected
+    return False
+
+
+def oracle_read(value: object) -> datetime | None:
+    """Return the instant that a value names; None for any other value."""
+    if not isinstance(value, str) or value[4:5] != "-" or value[10:11] not in ("T", "t"):
+        return None
+    try:
+        read = dateutil_parser.isoparse(value.upper())
+    except ValueError:
+        return None
+    return read if read.tzinfo is not None else None
+
+
+def _before(instant: datetime | None, limit: datetime) -> bool:
+    return instant is not None and instant < limit
+
+
+@given(marked, st.lists(rules, min_size=1, max_size=4))
+def test_an_independent_oracle_agrees_about_policies(document, policy):
+    judged = judge(fields(document), Policy(tuple(as_rule(rule) for rule in policy)), NOW)
+    assert (judged.reason is Reason.EXPIRED) == oracle_of_a_policy(document, policy), judged.reason
+
+
+def as_rule(rule: dict[str, Any]) -> Rule:
+    return Rule(
+        older_than=None if rule["days"] is None else timedelta(days=rule["days"]),
+        phases=None if rule["phases"] is None else frozenset(rule["phases"]),
+        severities=frozenset(rule["severities"]),
+        sources=frozenset(rule["sources"]),
+        namespaces=frozenset(rule["namespaces"]),
+        ignore_last_seen=rule["ignore"],
+    )
 
 
 @given(documents, st.integers(0, 60), st.integers(0, 60))
