@@ -63,6 +63,7 @@ def test_a_part_can_be_chosen(backup, more, writes):
         (("-l", "severity=none"), ExitCode.REFUSED, "matches the selection"),
         (("-l", "a b"), ExitCode.USAGE, "--selector"),
         (("--only", "pod"), ExitCode.USAGE, "holds nothing to restore of kind pod"),
+        (("--only", "helm"), ExitCode.USAGE, "holds nothing to restore of kind helm"),
         (("--since", "yesterday"), ExitCode.USAGE, "--since"),
         (("--map-namespace", "team-a"), ExitCode.USAGE, "--map-namespace"),
         (("--map-namespace", "nowhere=x"), ExitCode.USAGE, "--map-namespace: nothing in the selection"),
@@ -75,6 +76,19 @@ def test_a_part_can_be_chosen(backup, more, writes):
 )
 def test_what_cannot_be_is_said(backup, more, code, said):
     failed(restore(backup, *more), code, said)
+
+
+def test_a_file_gives_what_is_asked_for_and_an_archive_too(backup, tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text(
+        '{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "team-a"}}'
+    )
+    (row,) = data(restore(backup, "--dry-run", what=file))["leftOut"]
+    assert row["why"] == "only where it is asked for: --only deployment"
+    failed(restore(backup, "--only", "Deployment", what=file), ExitCode.REFUSED, "the cluster serves no Deployment")
+    assert run(*backup.at("backup", "--plaintext")).code == 0
+    (batch,) = data(restore(backup, "--only", "helm", "--dry-run"))["batches"]
+    assert (batch["share"], batch["actions"]) == ("helm", {"skip": 1})
 
 
 def test_nothing_named_is_said(backup):

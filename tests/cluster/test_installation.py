@@ -91,8 +91,8 @@ def apply_at_some_version(kubectl: Kubectl, group: str, body: dict[str, Any]) ->
     kubectl.apply({"apiVersion": version, **body})
 
 
-@pytest.fixture(scope="module")
-def installation(kubectl: Kubectl, observation_crd: Any) -> Iterator[Installation]:
+def install(kubectl: Kubectl) -> Installation:
+    """Make an installation with Helm's revisions of it, in a namespace of its own."""
     namespace = f"installed-{secrets.token_hex(4)}"
     kubectl("create", "namespace", namespace)
     kubectl.apply(*manifests(namespace))
@@ -118,9 +118,19 @@ def installation(kubectl: Kubectl, observation_crd: Any) -> Iterator[Installatio
     for each in revisions:
         each["metadata"]["namespace"] = namespace
         kubectl("create", "-f", "-", stdin=json.dumps(each))
-    yield Installation(namespace, revisions)
+    return Installation(namespace, revisions)
+
+
+@pytest.fixture(scope="module")
+def installation(kubectl: Kubectl, observation_crd: Any) -> Iterator[Installation]:
+    made = install(kubectl)
+    yield made
+    remove(kubectl, made.namespace)
+
+
+def remove(kubectl: Kubectl, namespace: str) -> None:
     kubectl("delete", "namespace", namespace, "--wait=false")
-    kubectl("delete", "clusterrole,clusterrolebinding", f"zen-watcher-{namespace}")
+    kubectl("delete", "--ignore-not-found", "clusterrole,clusterrolebinding", f"zen-watcher-{namespace}")
 
 
 @pytest.fixture
