@@ -179,7 +179,7 @@ _ALIASES = {"ignoreKinds": "excludeKinds"}
 
 
 def read_filter(data: bytes, *, known: Iterable[str], own: Own | None = None) -> Filter:
-    """Return the filter in a text; ``known`` are names of sources. Raises ConfigurationError with all that is wrong."""
+    """Return the filter in a text, of sources that are known. Raises ConfigurationError with all that is wrong."""
     document = read(data)
     found = filter_from(document, document.value, (), frozenset(known), own)
     document.done()

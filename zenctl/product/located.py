@@ -54,6 +54,10 @@ class Located:
             at = at[:-1]
         self.problems.append(Problem(self._lines.get(at, 0), spelled(path), text))
 
+    def elsewhere(self, name: str, text: str) -> None:
+        """Note that something is wrong that stands in no file, such as a variable of the environment."""
+        self.problems.append(Problem(0, name, text))
+
     def object(self, value: Any, path: Path, known: Iterable[str]) -> Mapping[str, Any]:
         """Return an object with known keys only; notes what else there is."""
         if value is None:
