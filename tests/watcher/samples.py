@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from watcher.sources import kyverno, trivy
+from watcher.sources import kube_bench, kyverno, trivy
 from watcher.sources.event import Event, Parser
 from watcher.sources.observation import observation
 from watcher.sources.registry import PARSERS
@@ -22,7 +22,8 @@ NONE: frozenset[Severity] = frozenset()
 
 WAYS: dict[str, tuple[Parser, ...]] = {
     "trivy": (trivy.parse, partial(trivy.parse, individually=EVERY), partial(trivy.parse, individually=NONE)),
-    "kyverno": (kyverno.parse,),
+    "kube-bench": (kube_bench.parse, partial(kube_bench.parse, node="node-a")),
+    **{source: (parse,) for source, parse in PARSERS.items() if source not in ("trivy", "kube-bench")},
 }
 """Every parser in every way in which it can be set."""
 

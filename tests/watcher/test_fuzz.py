@@ -69,6 +69,15 @@ REAL = [
     report("trivy/docs-configaudit-report-1.yaml"),
     report("kyverno/web-reports-1.yaml"),
     report("kyverno/web-cli-2.yaml"),
+    report("falco/web-channels-1.json"),
+    report("falco/web-k8saudit-eks.jsonl"),
+    report("audit/create_nginx_pod_privileged.json"),
+    report("audit/attach_cluster_admin_role.json"),
+    report("kube-bench/result.json"),
+    report("kube-bench/result_no_totals.json"),
+    report("checkov/multi-framework.json", 2),
+    report("kubernetes-events/k8s-api-core.v1.Event-HEAD.json"),
+    report("kubernetes-events/k8s-api-events.k8s.io.v1.Event-HEAD.json"),
 ]
 PLACES = [(original, path) for original in REAL for path in places(original)]
 

@@ -22,6 +22,7 @@ from watcher.sources.values import bounded, instant, one_line, text
 from zenctl.core.observation import Severity
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 
 EVENT = Event(
@@ -51,6 +52,8 @@ def check(found: dict[str, Any]) -> None:
     body = json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
     assert json.loads(body) == found
     assert len(body) < 300_000
+    assert "\n" not in found["spec"]["message"]
+    assert not CONTROL.search(body.decode())
 
 
 # --- identity
@@ -106,25 +109,27 @@ VOLATILE = {
     "updateTimestamp": "2030-01-01T00:00:00Z", "creationTimestamp": "2030-01-01T00:00:00Z", "resourceVersion": "1",
     "generation": 99, "score": 1.5, "timestamp": {"seconds": 1893456000}, "uid": "another", "links": ["x"],
     "fixedVersion": "9", "installedVersion": "8", "title": "t", "description": "d", "messages": ["m"], "message": "m",
-    "scanner": {}, "managedFields": [], "summary": {}, "artifact": {"repository": "r", "tag": "9"}, "source": "s",
+    "scanner": {}, "managedFields": [], "summary": {}, "artifact": {"repository": "r", "tag": "9"},
 }  # fmt: skip
 
 
-def changed(value: Any) -> Any:
+def changed(value: Any, volatile: dict[str, Any]) -> Any:
     if isinstance(value, dict):
-        return {key: VOLATILE.get(key, changed(entry)) for key, entry in value.items()}
-    return [changed(entry) for entry in value] if isinstance(value, list) else value
+        return {key: volatile.get(key, changed(entry, volatile)) for key, entry in value.items()}
+    return [changed(entry, volatile) for entry in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
 def test_names_survive_volatile_changes_and_key_order(path):
+    # Who wrote a report is no part of a policy's finding; for Falco and Events it is.
+    volatile = VOLATILE | ({"source": "s"} if path.parent.name == "kyverno" else {})
     originals = list(enumerate(reports(f"{path.parent.name}/{path.name}")))
     for parse, (number, original) in itertools.product(WAYS[path.parent.name], originals):
         try:
             before = [object_name(event) for event in parse(original)]
         except ReportError:
             continue
-        mixed = shuffled(changed(original), random.Random(number))
+        mixed = shuffled(changed(original, volatile), random.Random(number))
         assert [object_name(event) for event in parse(mixed)] == before
 
 
@@ -153,7 +158,8 @@ def test_every_sample_makes_objects_that_a_server_takes(path):
             except ReportError:
                 continue
             for event in events:
-                check(observation(event, default_namespace=SYSTEM))
+                if event.subject.namespace != "namespaceValue":  # the placeholder of two fixtures of the API
+                    check(observation(event, default_namespace=SYSTEM))
 
 
 # --- values

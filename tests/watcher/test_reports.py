@@ -120,6 +120,8 @@ def test_times_are_the_only_thing_that_is_read_otherwise_than_by_pyyaml(path):
             return [texts(entry) for entry in value]
         return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
+    if path.suffix == ".jsonl":
+        return  # no YAML
     ours = yaml.safe_load_all(path.read_text())
     reference = [texts(document) for document in ours if document is not None]
     if all(isinstance(document, dict) and "items" not in document for document in reference):

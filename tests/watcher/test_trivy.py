@@ -262,14 +262,12 @@ def test_the_same_finding_in_two_containers_is_two():
     assert trivy_observations(body)[0]["metadata"]["name"] != trivy_observations(other)[0]["metadata"]["name"]
 
 
-@pytest.mark.parametrize(
-    ("match", "kept"), [("key: *****", "key: *****"), ("key: hunter2", None), (None, None), ("", None), (5, None)]
-)
-def test_a_secret_that_is_not_masked_is_not_repeated(match, kept):
+@pytest.mark.parametrize("match", ["key: hunter2", "key: hunter2*****", "key: *****", None, "", 5])
+def test_what_surrounds_a_secret_is_not_repeated(match):
     body = vulnerability_report() | {"kind": "ExposedSecretReport"}
     body["report"] = {"secrets": [{"ruleID": "r", "target": "/f", "severity": "HIGH", "match": match}]}
     (found,) = trivy_observations(body)
-    assert found["spec"]["details"].get("match") == kept
+    assert "match" not in found["spec"]["details"]
     assert "hunter2" not in str(found)
 
 

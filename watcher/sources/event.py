@@ -53,7 +53,10 @@ class Event:
 
     ``identity`` is what tells it from other findings of this source about the same subject, and stays
     the same each time that it is reported: a rule, a CVE, a package, never a score, a time or a text.
-    ``time`` is RFC 3339 in UTC, or None where the tool did not say.
+    ``time`` is RFC 3339 in UTC, or None where the tool did not say. ``occurrence`` is the tool's own
+    number of this sighting: where the same comes twice, it was delivered twice. ``actor`` is who caused
+    it. ``report`` names the whole of which this is a part, so that what is missing in the next one can
+    be told to be gone; "" where there is no such whole.
     """
 
     source: str
@@ -66,6 +69,9 @@ class Event:
     time: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    occurrence: str = ""
+    actor: str = ""
+    report: str = ""
 
 
 class Parser(Protocol):
@@ -73,6 +79,13 @@ class Parser(Protocol):
 
     def __call__(self, report: object) -> tuple[Event, ...]:
         """Return the findings, in the order of the report."""
+
+
+class Coverage(Protocol):
+    """Says which wholes a report covers completely, as in Event.report. Raises nothing."""
+
+    def __call__(self, report: object) -> tuple[str, ...]:
+        """Return their names; none where the report is incomplete, broken, or of another tool."""
 
 
 def severity_from(word: str) -> Severity | None:

@@ -68,6 +68,19 @@ def parse(report: object) -> tuple[Event, ...]:
     return merge(events)
 
 
+def covers(report: object) -> tuple[str, ...]:
+    """Return the report's own name: it lists all results; nothing where it cannot be read, or says nothing at all.
+
+    A report that was just made may have no results yet, which is not the same as none that failed.
+    """
+    try:
+        parse(report)
+    except ReportError:
+        return ()
+    body = mapping(report)
+    return (name_of(body),) if isinstance(body.get("results"), list) else ()
+
+
 def _is_policy_report(body: Mapping[Any, Any]) -> bool:
     kind, group = one_line(body.get("kind")), group_of(body)
     if not body.get("apiVersion"):
@@ -152,6 +165,7 @@ def _event(entry: Mapping[Any, Any], word: str, subject: Subject, shared: _Repor
         identity=(policy, rule, *(one_line(properties.get(key)) for key in _IDENTIFYING)),
         time=instant(entry.get("timestamp")) or shared.created,
         details=bounded(details),
+        report=shared.name,
     )
 
 

@@ -33,7 +33,6 @@ INDIVIDUALLY = frozenset({Severity.CRITICAL, Severity.HIGH})
 _LABEL = "trivy-operator.resource."
 _STARBOARD_LABEL = "starboard.resource."
 _CONTAINER_LABELS = ("trivy-operator.container.name", "starboard.container.name")
-_MASK = "***"
 _MOST_LISTED = 20
 _MOST_MESSAGE = 512
 
@@ -120,6 +119,15 @@ def parse(report: object, *, individually: frozenset[Severity] = INDIVIDUALLY) -
     alone = tuple(event for event in found if event.severity in individually)
     rest = tuple(event for event in found if event.severity not in individually)
     return (*alone, _summary(rest, shared, content, further=bool(alone))) if rest else alone
+
+
+def covers(report: object) -> tuple[str, ...]:
+    """Return the report's own name: it lists all that was found; nothing where it cannot be read."""
+    try:
+        parse(report)
+    except ReportError:
+        return ()
+    return (name_of(mapping(report)),)
 
 
 def _family(body: Mapping[Any, Any]) -> _Family:
@@ -219,6 +227,7 @@ def _event(entry: Mapping[Any, Any], finding: _Finding, shared: _Report) -> Even
         time=shared.time,
         details=bounded(details),
         tags=finding.tags,
+        report=shared.name,
     )
 
 
@@ -249,9 +258,8 @@ def _check(entry: Mapping[Any, Any], _: _Report) -> _Finding:
 def _secret(entry: Mapping[Any, Any], shared: _Report) -> _Finding:
     rule, target = one_line(entry.get("ruleID")), one_line(entry.get("target"), 1024)
     title = one_line(entry.get("title")) or rule
-    details = _own_words(entry)
-    if _MASK not in text(entry.get("match")):
-        details.pop("match", None)  # Trivy masks what it found; what is not masked may be the secret itself
+    # What surrounds a secret, and sometimes the secret: Trivy masks it, not always all of it.
+    details = {key: value for key, value in _own_words(entry).items() if key != "match"}
     place = f" in {target}" if target else ""
     image = f" of image {shared.origin['image']}" if "image" in shared.origin else ""
     return _Finding(identity=(rule, target), message=f"{title}{place}{image}", details=details)
@@ -293,4 +301,5 @@ def _summary(rest: tuple[Event, ...], shared: _Report, content: Mapping[Any, Any
         identity=(f"{shared.family.event_type}-summary", shared.container),
         time=shared.time,
         details=bounded(details),
+        report=shared.name,
     )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from zenctl.core.instants import format_instant, read_instant
-from zenctl.core.text import ELLIPSIS, well_formed
+from zenctl.core.text import ELLIPSIS, escape_unsafe, printable
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGERS: Final = range(-(2**63), 2**63)
@@ -29,12 +29,13 @@ def mapping(value: object) -> Mapping[Any, Any]:
 
 
 def text(value: object) -> str:
-    """Return text as text that UTF-8 can hold, a number as its digits, and "" for anything else.
+    """Return text that is safe to show, a number as its digits, and "" for anything else.
 
-    YAML turns an unquoted tag 1.16 or rule 42 into a number; it was text to whoever wrote it.
+    Line breaks and tabs stay; whatever else a terminal obeys or hides becomes an escape. YAML turns an
+    unquoted tag 1.16 or rule 42 into a number; it was text to whoever wrote it.
     """
     if isinstance(value, str):
-        return well_formed(value)
+        return _safe(value)
     if isinstance(value, bool):
         return ""
     if isinstance(value, int):
@@ -46,8 +47,18 @@ def text(value: object) -> str:
 
 def one_line(value: object, limit: int = _MAX_NAME) -> str:
     """Return text on one line, without space around it, cut to so many characters."""
-    line = " ".join(text(value).split())
+    # Cut before it is made safe, which takes time: escapes make it longer, spaces shorter.
+    whole = value[: 8 * limit + 1] if isinstance(value, str) else text(value)
+    line = printable(" ".join(whole.split()))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + ELLIPSIS
+
+
+def _safe(value: str) -> str:
+    return value if value.isprintable() and value.isascii() else escape_unsafe(value, _escaped)
+
+
+def _escaped(char: str) -> str:
+    return char if char in "\n\t" else printable(char)
 
 
 def instant(value: object) -> str | None:
@@ -84,11 +95,13 @@ def without_empty(value: Mapping[str, Any]) -> dict[str, Any]:
 def bounded(value: Mapping[Any, Any]) -> dict[str, Any]:
     """Return a copy that JSON can hold and that is never too large for a cluster to store.
 
-    Empty values are left out. So are, with everything after them, those that do not fit: texts and
-    lists beyond their bounds, deep nesting, numbers that JSON does not have.
+    Empty values are left out, and numbers that JSON does not have. What does not fit is cut: texts end
+    in an ellipsis, and ``truncated`` at the top says that something is missing.
     """
-    copied = _Copy(_MAX_DETAILS).of(value, 0)
-    return copied if isinstance(copied, dict) else {}
+    copy = _Copy(_MAX_DETAILS)
+    copied = copy.of(value, 0)
+    kept = copied if isinstance(copied, dict) else {}
+    return {**kept, "truncated": True} if copy.cut else kept
 
 
 class _Copy:
@@ -96,11 +109,13 @@ class _Copy:
 
     def __init__(self, room: int) -> None:
         self._room = room
+        self.cut = False
 
     def of(self, value: object, depth: int) -> Any:
         """Return the copy of a value; None where there is nothing to keep."""
         self._room -= 1
         if self._room <= 0 or depth > _MAX_DEPTH:
+            self.cut = True
             return None
         if isinstance(value, str):
             return self._text(value)
@@ -111,9 +126,10 @@ class _Copy:
         return self._number(value)
 
     def _text(self, value: str) -> str | None:
-        kept = well_formed(value[: min(_MAX_TEXT, self._room) + 1])
+        kept = _safe(value[: min(_MAX_TEXT, self._room) + 1])
         if len(kept) > (most := min(_MAX_TEXT, self._room)):
             kept = kept[:most] + ELLIPSIS
+            self.cut = True
         self._room -= len(kept)
         return kept or None
 
@@ -128,6 +144,7 @@ class _Copy:
         kept = {}
         for key, entry in value.items():
             if self._room <= 0:
+                self.cut = True
                 break
             name = one_line(key)
             self._room -= len(name)
@@ -136,5 +153,6 @@ class _Copy:
         return kept
 
     def _list(self, value: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
+        self.cut = self.cut or len(value) > _MAX_ITEMS
         copies = (self.of(entry, depth + 1) for entry in value[:_MAX_ITEMS])
         return [copied for copied in copies if copied is not None and copied not in ([], {})]
