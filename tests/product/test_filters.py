@@ -136,7 +136,7 @@ def test_what_the_installation_does_itself_is_no_news(changes, dropped):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", "not valid JSON"),
+        ("{", "line 2: did not find expected node content"),
         ("sources:\n  trivvy: {}", "line 2: sources.trivvy: is no source"),
         ("sources:\n  trivy:\n    minSeverty: HIGH",
          "line 3: sources.trivy.minSeverty: is not known; did you mean minSeverity?"),
@@ -147,7 +147,7 @@ def test_what_the_installation_does_itself_is_no_news(changes, dropped):
         ("sources:\n  trivy:\n    enabled: 1", "line 3: sources.trivy.enabled: is 1, not true or false"),
         ("sources: []", "line 1: sources: is a list, not an object"),
         ("everywhere: 3", "line 1: everywhere: is 3, not an object"),
-        ("a: 1\n---\nb: 1", "holds 2 documents"),
+        ("a: 1\n---\nb: 1", "line 2: but found another document"),
     ],
 )  # fmt: skip
 def test_errors_say_where(text, problem):

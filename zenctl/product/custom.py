@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zenctl.core.marked import Path
 from zenctl.core.observation import Severity
 from zenctl.product.fieldpaths import Steps, parse_path
-from zenctl.product.located import Located, Path, described
+from zenctl.product.located import Located, described
 
 CATEGORIES = ("security", "compliance", "performance", "operations", "cost")
 COLLECTORS = ("webhook", "informer", "configMap")

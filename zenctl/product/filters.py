@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from zenctl.core.marked import Path
 from zenctl.core.observation import SEVERITY_ORDER, Severity
-from zenctl.product.located import Located, Path, described, read
+from zenctl.product.located import Located, described, read
 from zenctl.product.sources import canonical
 
 

@@ -9,14 +9,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import yaml
-
-from zenctl.core.documents import NotADocument, documents
+from zenctl.core.marked import BadValue, Path, read_marked
 from zenctl.core.text import printable
-
-Path = tuple[str | int, ...]
-_MAX_DEPTH = 50
-_MOST_LINES = 20_000
 
 
 class Problem(NamedTuple):
@@ -89,32 +83,10 @@ class Located:
 def read(data: bytes) -> Located:
     """Return the one document in a text. Raises ConfigurationError for what is neither JSON nor YAML."""
     try:
-        found = documents(data)
-        if len(found) > 1:
-            raise ConfigurationError([Problem(0, "", f"holds {len(found)} documents instead of one")])
-        node = yaml.compose(data.decode("utf-8-sig"), Loader=yaml.CSafeLoader) if found else None
-    except NotADocument as error:
-        raise ConfigurationError([Problem(0, "", f"it is {error}")]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError([Problem(0, "", " ".join(str(error).split()))]) from None
-    lines: dict[Path, int] = {}
-    _note(node, (), lines)
-    return Located(found[0] if found else {}, lines)
-
-
-def _note(node: Any, path: Path, lines: dict[Path, int]) -> None:
-    # Aliases make a small file large; what has no line of its own has its parent's.
-    if node is None or len(path) > _MAX_DEPTH or len(lines) > _MOST_LINES:
-        return
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                lines[(*path, key.value)] = key.start_mark.line + 1
-                _note(value, (*path, key.value), lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _note(value, (*path, index), lines)
+        marked = read_marked(data)
+    except BadValue as error:
+        raise ConfigurationError([Problem(0, "", str(error))]) from None
+    return Located({} if marked.value is None else marked.value, marked.lines)
 
 
 def spelled(path: Path) -> str:

@@ -14,10 +14,11 @@ from datetime import timedelta
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from zenctl.core.durations import format_duration, parse_duration
+from zenctl.core.marked import Path
 from zenctl.product.configuration import Configuration, SourceSettings
 from zenctl.product.custom import CustomSource, read_custom
 from zenctl.product.filters import filter_from, own
-from zenctl.product.located import Located, Path, described, read
+from zenctl.product.located import Located, described, read
 from zenctl.product.sources import NAMES, SOURCES, canonical
 
 _APART = ("sources", "custom", "filter")
