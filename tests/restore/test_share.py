@@ -39,7 +39,7 @@ from zenctl.restore.batch import Source
 from zenctl.restore.compare import differences
 from zenctl.restore.decide import Action, OnConflict
 from zenctl.restore.pause import require_pausable
-from zenctl.restore.preflight import preflight
+from zenctl.restore.preflight import RESOURCE_QUOTA, preflight
 from zenctl.restore.report import outcome_report, plan_report
 from zenctl.restore.select import Chosen, Selection
 from zenctl.restore.source import ArchiveSource
@@ -169,6 +169,13 @@ def test_neither_status_nor_what_the_cluster_gave_goes_in():
     stored = cluster.stored(SERVED, WATCHER)
     assert "status" not in stored
     assert stored["metadata"]["annotations"][ORIGINAL_UID] == before.stored(DEPLOYMENTS, WATCHER)["metadata"]["uid"]
+
+
+def test_secrets_of_both_sorts_count_against_a_quota_together():
+    target = a_fresh_cluster(RESOURCE_QUOTA)
+    target.put(RESOURCE_QUOTA, named("small", status={"hard": {"secrets": "3"}, "used": {"secrets": "0"}}))
+    found = preflight(target, target, plan_of(target, source_of("secrets", "helm")))
+    assert [(shortage.what, shortage.wanted) for shortage in found.shortages] == [("secrets", 4)]
 
 
 def test_no_right_to_write_status_is_asked_for():
