@@ -323,6 +323,28 @@ def test_no_policy_brings_one_back_beside_a_newer_one(policy):
     assert plan.writes == 0
 
 
+LATER = {"last_deployed": "2026-12-24T09:00:00Z", "status": "deployed"}
+EARLIER = {"last_deployed": "2026-11-01T08:59:59+01:00", "status": "deployed"}
+
+
+@pytest.mark.parametrize(
+    ("info", "writes_planned"),
+    [(LATER, 0), (EARLIER, 2), ({"last_deployed": "?"}, 2), ({}, 2)],
+    ids=["later", "earlier", "odd", "none"],
+)
+def test_an_installation_that_began_anew_is_newer_whatever_its_number(info, writes_planned):
+    home = an_installation()
+    for number in (1, 2, 3):
+        home.remove(SECRET, ObjectKey(SYSTEM, f"sh.helm.release.v1.zen-watcher.v{number}"))
+    live(home, [revision(11, "superseded"), revision(12)])
+    plan = plan_of(live(a_fresh_cluster(), [revision(1, info=info)]), source_of("helm", cluster=home))
+    assert plan.writes == writes_planned
+    why = [row.why for row in plan_report(plan).data.left_out if "release" in row.what]  # type: ignore[attr-defined]
+    assert [reason.partition(":")[0] for reason in why] == (
+        [] if writes_planned else ["revision 1 of it is live, and was deployed after all of the backup's"]
+    )
+
+
 def test_the_payload_is_believed_and_not_the_name():
     newer = revision(7)
     newer["metadata"]["name"] = "sh.helm.release.v1.something.v1"
