@@ -35,7 +35,7 @@ from zenctl.errors import ExitCode, Invalid, Refused, UsageError
 from zenctl.product.crd import OBSERVATIONS
 from zenctl.product.installation import SECRET, SERVICE, SERVICE_ACCOUNT
 from zenctl.restore.apply import Done, StatusDone, apply
-from zenctl.restore.batch import Source
+from zenctl.restore.batch import Batch, Source
 from zenctl.restore.compare import differences
 from zenctl.restore.decide import Action, OnConflict
 from zenctl.restore.pause import require_pausable
@@ -82,6 +82,10 @@ def kinds(source: Source) -> list[str]:
         ("deployments", ["Deployment"]),
         ("deployments.apps", ["Deployment"]),
         ("networkpolicies", ["NetworkPolicy"]),
+        ("netpol", ["NetworkPolicy"]),
+        ("deploy", ["Deployment"]),
+        ("svc", ["Service"]),
+        ("cm", ["ConfigMap"]),
         ("clusterrolebinding", ["ClusterRoleBinding"]),
         ("secret", ["Secret"]),
         ("secrets", ["Secret"]),
@@ -113,6 +117,15 @@ def test_a_kind_that_is_not_there_is_told_with_those_that_are():
         source_of("pod")
     assert "Observation, ServiceAccount" in str(caught.value.hint).replace("Secret, ", "")
     assert "helm" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("word", ["networkpolicies", "netpol", "networkpolicies.networking.k8s.io"])
+def test_a_plural_needs_no_archive_to_say_it(word):
+    assert word in Batch("networking.k8s.io/v1", "NetworkPolicy", 1, 0).called
+
+
+def test_a_custom_kind_is_not_called_by_a_built_in_ones_short_name():
+    assert "deploy" not in Batch("example.io/v1", "Deployment", 1, 0).called
 
 
 def test_secrets_that_are_only_helms_are_none():
