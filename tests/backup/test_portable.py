@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.backup.samples import CLUSTER_ROLES, DEPLOYMENTS, ROLES
+from tests.backup.samples import BUDGETS, CLUSTER_ROLES, DEPLOYMENTS, ROLES
 from zenctl.backup.portable import portable, with_given
 from zenctl.core.objects import CONFIG_MAP
 from zenctl.product.crd import OBSERVATIONS
@@ -88,6 +89,8 @@ def test_what_a_cluster_gave_is_left_off_and_the_live_objects_own_is_kept(resour
         (SERVICE, {"metadata": {"finalizers": ["a.io/b"]}}),
         (SERVICE_ACCOUNT, {"metadata": {"name": "a"}, "secrets": "odd"}),
         (SERVICE_ACCOUNT, {"secrets": [{"name": "None-token-of-mine"}]}),
+        (BUDGETS, {"spec": {"selector": {"matchLabels": {"a": "b"}}}}),
+        (msgspec.structs.replace(BUDGETS, version="v1"), {"spec": {"selector": {}}}),
         (OBSERVATIONS, {"metadata": {"finalizers": ["foregroundDeletion"]}}),
         (CLUSTER_ROLES, {"rules": [{"verbs": ["get"]}]}),
         (ROLES, {"rules": [{"verbs": ["get"]}]}),

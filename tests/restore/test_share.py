@@ -42,7 +42,7 @@ from zenctl.restore.pause import require_pausable
 from zenctl.restore.preflight import RESOURCE_QUOTA, preflight
 from zenctl.restore.report import outcome_report, plan_report
 from zenctl.restore.select import Chosen, Selection
-from zenctl.restore.source import ArchiveSource
+from zenctl.restore.source import ArchiveSource, FilesSource
 
 ALL = frozenset({"installation", "secrets", "helm"})
 WATCHER = ObjectKey(SYSTEM, "zen-watcher")
@@ -218,6 +218,27 @@ def test_a_kind_is_written_at_the_version_that_the_cluster_has_now():
     cluster = a_fresh_cluster()
     restore(cluster, source_of("poddisruptionbudget"))
     assert cluster.stored(LATER_BUDGETS, WATCHER)["apiVersion"] == "policy/v1"
+
+
+@pytest.mark.parametrize("selector", [{}, {"matchLabels": {"a": "b"}}])
+def test_a_budget_of_an_old_version_selects_what_it_selected(selector):
+    budget = named("zen-watcher", spec={"maxUnavailable": 1, "selector": selector})
+    home = an_installation()
+    home.put(BUDGETS, budget)
+    file = {"apiVersion": BUDGETS.api_version, "kind": BUDGETS.kind, **budget}
+    words = frozenset({"pdb"})
+    for source in (source_of("pdb", cluster=home), FilesSource("f", {"f": json.dumps(file).encode()}, "g.io", words)):
+        cluster = a_fresh_cluster()
+        assert restore(cluster, source).outcome.verdict is ExitCode.GOOD
+        stored = cluster.stored(LATER_BUDGETS, WATCHER)
+        assert (stored["apiVersion"], stored["spec"].get("selector")) == ("policy/v1", selector or None)
+
+
+def test_an_old_budget_on_an_old_cluster_is_unchanged_by_its_backup():
+    home = an_installation()
+    home.put(BUDGETS, named("zen-watcher", spec={"maxUnavailable": 1, "selector": {}}))
+    (batch,) = plan_of(home, source_of("pdb", cluster=home), OnConflict.UPDATE).batches
+    assert batch.actions == {Action.UNCHANGED: 1}
 
 
 def test_a_kind_that_the_cluster_has_not_is_refused():

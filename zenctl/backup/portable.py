@@ -60,6 +60,11 @@ def with_given(resource: ResourceType, new: Mapping[str, Any], live: Mapping[str
     return found
 
 
+def is_old_budget(api_version: str, kind: str) -> bool:
+    """Say whether objects are PodDisruptionBudgets of the version in which an empty selector meant nothing."""
+    return (api_version, kind) == ("policy/v1beta1", "PodDisruptionBudget")
+
+
 def _is_account(resource: ResourceType) -> bool:
     return resource.kind_and_group == SERVICE_ACCOUNT.kind_and_group
 
@@ -67,6 +72,9 @@ def _is_account(resource: ResourceType) -> bool:
 def _given(resource: ResourceType, value: Mapping[str, Any]) -> tuple[_Path, ...]:
     """Return the paths that count for an object: those of a headless Service are its own choice."""
     kind = (resource.group, resource.kind)
+    if is_old_budget(resource.api_version, resource.kind):
+        # There an empty selector selects nothing, as does an absent one; in policy/v1 it selects every pod.
+        return (("spec", "selector"),) if _part(value, ("spec", "selector")) == {} else ()
     if kind == (SERVICE.group, SERVICE.kind):
         headless = _part(value, ("spec", "clusterIP")) == "None"
         one_family = _part(value, ("spec", "ipFamilyPolicy")) in (None, _ONE_FAMILY)  # the one that its cluster has
