@@ -182,7 +182,9 @@ def test_what_one_cluster_gave_and_another_would_refuse_is_taken_off():
     headless = {"spec": {"clusterIP": "None", "clusterIPs": ["None"]}}
     assert exported_object(SERVICE, service)["spec"] == {"ports": [{"port": 1}]}
     assert exported_object(SERVICE, headless)["spec"] == headless["spec"]
-    account = exported_object(SERVICE_ACCOUNT, {"secrets": [{"name": "a-token"}], "imagePullSecrets": []})
+    account = exported_object(
+        SERVICE_ACCOUNT, {"metadata": {"name": "a"}, "secrets": [{"name": "a-token-x"}], "imagePullSecrets": []}
+    )
     assert set(account) == {"apiVersion", "kind", "metadata", "imagePullSecrets"}
 
 

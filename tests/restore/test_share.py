@@ -35,14 +35,14 @@ from zenctl.errors import ExitCode, Invalid, Refused, UsageError
 from zenctl.product.crd import OBSERVATIONS
 from zenctl.product.installation import SECRET, SERVICE, SERVICE_ACCOUNT
 from zenctl.restore.apply import Done, StatusDone, apply
-from zenctl.restore.batch import Source
+from zenctl.restore.batch import Batch, Source
 from zenctl.restore.compare import differences
 from zenctl.restore.decide import Action, OnConflict
 from zenctl.restore.pause import require_pausable
-from zenctl.restore.preflight import preflight
+from zenctl.restore.preflight import RESOURCE_QUOTA, preflight
 from zenctl.restore.report import outcome_report, plan_report
 from zenctl.restore.select import Chosen, Selection
-from zenctl.restore.source import ArchiveSource
+from zenctl.restore.source import ArchiveSource, FilesSource
 
 ALL = frozenset({"installation", "secrets", "helm"})
 WATCHER = ObjectKey(SYSTEM, "zen-watcher")
@@ -82,6 +82,10 @@ def kinds(source: Source) -> list[str]:
         ("deployments", ["Deployment"]),
         ("deployments.apps", ["Deployment"]),
         ("networkpolicies", ["NetworkPolicy"]),
+        ("netpol", ["NetworkPolicy"]),
+        ("deploy", ["Deployment"]),
+        ("svc", ["Service"]),
+        ("cm", ["ConfigMap"]),
         ("clusterrolebinding", ["ClusterRoleBinding"]),
         ("secret", ["Secret"]),
         ("secrets", ["Secret"]),
@@ -113,6 +117,15 @@ def test_a_kind_that_is_not_there_is_told_with_those_that_are():
         source_of("pod")
     assert "Observation, ServiceAccount" in str(caught.value.hint).replace("Secret, ", "")
     assert "helm" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("word", ["networkpolicies", "netpol", "networkpolicies.networking.k8s.io"])
+def test_a_plural_needs_no_archive_to_say_it(word):
+    assert word in Batch("networking.k8s.io/v1", "NetworkPolicy", 1, 0).called
+
+
+def test_a_custom_kind_is_not_called_by_a_built_in_ones_short_name():
+    assert "deploy" not in Batch("example.io/v1", "Deployment", 1, 0).called
 
 
 def test_secrets_that_are_only_helms_are_none():
@@ -171,6 +184,13 @@ def test_neither_status_nor_what_the_cluster_gave_goes_in():
     assert stored["metadata"]["annotations"][ORIGINAL_UID] == before.stored(DEPLOYMENTS, WATCHER)["metadata"]["uid"]
 
 
+def test_secrets_of_both_sorts_count_against_a_quota_together():
+    target = a_fresh_cluster(RESOURCE_QUOTA)
+    target.put(RESOURCE_QUOTA, named("small", status={"hard": {"secrets": "3"}, "used": {"secrets": "0"}}))
+    found = preflight(target, target, plan_of(target, source_of("secrets", "helm")))
+    assert [(shortage.what, shortage.wanted) for shortage in found.shortages] == [("secrets", 4)]
+
+
 def test_no_right_to_write_status_is_asked_for():
     cluster = a_fresh_cluster()
     cluster.forbidden = {"update deployments/status.apps", "update deployments.apps/status"}
@@ -198,6 +218,27 @@ def test_a_kind_is_written_at_the_version_that_the_cluster_has_now():
     cluster = a_fresh_cluster()
     restore(cluster, source_of("poddisruptionbudget"))
     assert cluster.stored(LATER_BUDGETS, WATCHER)["apiVersion"] == "policy/v1"
+
+
+@pytest.mark.parametrize("selector", [{}, {"matchLabels": {"a": "b"}}])
+def test_a_budget_of_an_old_version_selects_what_it_selected(selector):
+    budget = named("zen-watcher", spec={"maxUnavailable": 1, "selector": selector})
+    home = an_installation()
+    home.put(BUDGETS, budget)
+    file = {"apiVersion": BUDGETS.api_version, "kind": BUDGETS.kind, **budget}
+    words = frozenset({"pdb"})
+    for source in (source_of("pdb", cluster=home), FilesSource("f", {"f": json.dumps(file).encode()}, "g.io", words)):
+        cluster = a_fresh_cluster()
+        assert restore(cluster, source).outcome.verdict is ExitCode.GOOD
+        stored = cluster.stored(LATER_BUDGETS, WATCHER)
+        assert (stored["apiVersion"], stored["spec"].get("selector")) == ("policy/v1", selector or None)
+
+
+def test_an_old_budget_on_an_old_cluster_is_unchanged_by_its_backup():
+    home = an_installation()
+    home.put(BUDGETS, named("zen-watcher", spec={"maxUnavailable": 1, "selector": {}}))
+    (batch,) = plan_of(home, source_of("pdb", cluster=home), OnConflict.UPDATE).batches
+    assert batch.actions == {Action.UNCHANGED: 1}
 
 
 def test_a_kind_that_the_cluster_has_not_is_refused():
@@ -314,6 +355,28 @@ def test_no_policy_brings_one_back_beside_a_newer_one(policy):
     action = Action.CONFLICT if policy is OnConflict.FAIL else Action.SKIP
     assert [batch.actions for batch in plan.batches] == [{action: 3}]
     assert plan.writes == 0
+
+
+LATER = {"last_deployed": "2026-12-24T09:00:00Z", "status": "deployed"}
+EARLIER = {"last_deployed": "2026-11-01T08:59:59+01:00", "status": "deployed"}
+
+
+@pytest.mark.parametrize(
+    ("info", "writes_planned"),
+    [(LATER, 0), (EARLIER, 2), ({"last_deployed": "?"}, 2), ({}, 2)],
+    ids=["later", "earlier", "odd", "none"],
+)
+def test_an_installation_that_began_anew_is_newer_whatever_its_number(info, writes_planned):
+    home = an_installation()
+    for number in (1, 2, 3):
+        home.remove(SECRET, ObjectKey(SYSTEM, f"sh.helm.release.v1.zen-watcher.v{number}"))
+    live(home, [revision(11, "superseded"), revision(12)])
+    plan = plan_of(live(a_fresh_cluster(), [revision(1, info=info)]), source_of("helm", cluster=home))
+    assert plan.writes == writes_planned
+    why = [row.why for row in plan_report(plan).data.left_out if "release" in row.what]  # type: ignore[attr-defined]
+    assert [reason.partition(":")[0] for reason in why] == (
+        [] if writes_planned else ["revision 1 of it is live, and was deployed after all of the backup's"]
+    )
 
 
 def test_the_payload_is_believed_and_not_the_name():

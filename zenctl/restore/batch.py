@@ -8,6 +8,17 @@ from typing import NamedTuple, Protocol
 
 from zenctl.core.objects import CUSTOM_RESOURCE_DEFINITION
 
+_SHORT_NAMES = {
+    "ConfigMap": "cm",
+    "CronJob": "cj",
+    "Deployment": "deploy",
+    "NetworkPolicy": "netpol",
+    "PodDisruptionBudget": "pdb",
+    "Service": "svc",
+    "ServiceAccount": "sa",
+    "StatefulSet": "sts",
+}
+
 
 class Share(StrEnum):
     """A share of a source; the value of those that must be asked for is the word for all of it."""
@@ -33,10 +44,14 @@ class Batch(NamedTuple):
 
     @property
     def called(self) -> frozenset[str]:
-        """What people may call it, in lower case: kind or plural, with the group or without; Helm's by one word."""
+        """What people may call it, in lower case: kind or plural, with the group or without; Helm's by one word.
+
+        Short names too, of what Kubernetes brings; those of a custom kind are in its CRD.
+        """
         if self.share is Share.HELM:
             return frozenset({Share.HELM.value})
-        words = {word.lower() for word in (self.kind, self.plural, f"{self.kind}s") if word}
+        short = "" if self.is_custom else _SHORT_NAMES.get(self.kind, "")
+        words = {word.lower() for word in (self.kind, self.plural, _plural(self.kind), short) if word}
         words |= {f"{word}.{self.group}" for word in words if self.group}
         return frozenset(words | ({self.share.value} if self.share else set()))
 
@@ -54,6 +69,11 @@ class Batch(NamedTuple):
     def is_definitions(self) -> bool:
         """Say whether these are CRDs."""
         return self.kind == CUSTOM_RESOURCE_DEFINITION.kind
+
+
+def _plural(kind: str) -> str:
+    """Return the plural of a kind by the rule that the API's names follow."""
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
 
 class LeftOut(NamedTuple):

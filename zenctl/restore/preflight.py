@@ -130,7 +130,8 @@ def _creates(plan: Plan) -> dict[str, dict[str, int]]:
     for batch in plan.batches:
         for namespace, count in batch.creates.items():
             if batch.described is not None and namespace:
-                found.setdefault(namespace, {})[batch.described.full_name] = count
+                counts, name = found.setdefault(namespace, {}), batch.described.full_name
+                counts[name] = counts.get(name, 0) + count  # Secrets come in two batches, Helm's and others
     return found
 
 

@@ -2,17 +2,21 @@
 
 A revision is told by its payload, as Helm itself does, and by its name where that cannot be read. A release comes
 back only where no other revision of it that lives is as new as the oldest that would come: beside a newer one it
-would be something to roll back to that never ran there. Live revisions that the source has too are no others.
+would be something to roll back to that never ran there. New is what has the higher number, or was deployed later than
+all that would come: an installation that began anew counts from 1, and Helm would take the old one's for newer. Live
+revisions that the source has too are no others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
 from zenctl.core.helm import RELEASE_SECRET, Storage, Unreadable, head_of, is_release_name, payload, read_release
+from zenctl.core.instants import read_instant
 from zenctl.core.objects import CONFIG_MAP, KeyFields, ObjectKey, ResourceType
 from zenctl.ports import ListQuery, ObjectReader
 from zenctl.product.installation import SECRET
@@ -25,6 +29,8 @@ class _Revision(NamedTuple):
     key: ObjectKey
     release: ObjectKey
     number: int
+    deployed_at: datetime | None
+    """None where it cannot be read."""
     digest: bytes
 
 
@@ -53,16 +59,27 @@ def held_back(reader: ObjectReader, source: Source) -> Held:
     why: list[LeftOut] = []
     for release in sorted({revision.release for revision in archived}):
         own = [revision for revision in archived if revision.release == release]
-        others = [revision.number for revision in set(live.get(release, ())) - set(own)]
-        if others and max(others) >= min(revision.number for revision in own):
+        newer = [revision for revision in set(live.get(release, ())) - set(own) if _is_as_new(revision, own)]
+        if newer:
             keys.update((revision.storage.value, revision.key) for revision in own)
-            why.append(LeftOut(f"{len(own):,} revisions of the Helm release {release}", _newer(own, max(others))))
+            newest = max(newer, key=lambda revision: revision.number)
+            why.append(LeftOut(f"{len(own):,} revisions of the Helm release {release}", _newer(own, newest)))
     return Held(frozenset(keys), tuple(why))
 
 
-def _newer(own: list[_Revision], live: int) -> str:
+def _is_as_new(live: _Revision, own: list[_Revision]) -> bool:
+    """Say whether a live revision is as new as the oldest of those that would come, or was deployed after all."""
+    times = [revision.deployed_at for revision in own if revision.deployed_at is not None]
+    later = live.deployed_at is not None and bool(times) and live.deployed_at > max(times)
+    return later or live.number >= min(revision.number for revision in own)
+
+
+def _newer(own: list[_Revision], live: _Revision) -> str:
     newest = max(revision.number for revision in own)
-    return f"revision {live} of it is live, and the backup's are up to {newest}: an older one must not come beside it"
+    what = f"revision {live.number} of it is live"
+    if live.number < min(revision.number for revision in own):
+        return f"{what}, and was deployed after all of the backup's: older ones must not come above it"
+    return f"{what}, and the backup's are up to {newest}: an older one must not come beside it"
 
 
 def _archived(source: Source, batch: Batch) -> Iterator[_Revision]:
@@ -88,7 +105,13 @@ def _live(reader: ObjectReader, namespace: str) -> Iterator[_Revision]:
 def _revision(resource: ResourceType, key: ObjectKey, body: bytes | memoryview) -> _Revision:
     storage = Storage(resource.kind)
     packed = payload(storage, body)
-    head = head_of(key.name, packed if isinstance(packed, Unreadable) else read_release(packed))
+    release = packed if isinstance(packed, Unreadable) else read_release(packed)
+    head = head_of(key.name, release)
     return _Revision(
-        storage, key, ObjectKey(key.namespace, head.release), head.revision, content_of(body, resource).body
+        storage,
+        key,
+        ObjectKey(key.namespace, head.release),
+        head.revision,
+        None if isinstance(release, Unreadable) else read_instant(release.last_deployed).instant,
+        content_of(body, resource).body,
     )

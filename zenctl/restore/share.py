@@ -6,13 +6,14 @@ and Helm's releases to the cluster, unless --only names them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 
 import msgspec
 
 from zenctl.backup.helm import ACCOUNT_TOKEN
+from zenctl.backup.portable import is_old_budget, portable
 from zenctl.core.helm import RELEASE_SECRET, is_release_name
-from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION
+from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, ResourceType
 from zenctl.product.installation import (
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
@@ -33,6 +34,7 @@ _INSTALLATION = (
     Kind(SERVICE_ACCOUNT.group, SERVICE_ACCOUNT.kind), CLUSTER_ROLE, ROLE, CLUSTER_ROLE_BINDING, ROLE_BINDING,
     *POLICIES, Kind(SERVICE.group, SERVICE.kind), *WORKLOADS,
 )  # fmt: skip
+_OLD_BUDGET = ResourceType("policy", "v1beta1", "PodDisruptionBudget", "poddisruptionbudgets")
 _ORDER = (_SECRET, *_INSTALLATION)
 """Accounts and Secrets before what runs with them; roles before bindings, since few may bind a missing one."""
 
@@ -77,6 +79,21 @@ class _Metadata(msgspec.Struct, frozen=True):
 class _Fields(msgspec.Struct, frozen=True):
     metadata: _Metadata = _Metadata()
     type: str = ""
+
+
+def as_now_meant(batch: Batch, lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Return the lines of a batch with what has another meaning at later versions in words that have not."""
+    if not is_old_budget(batch.api_version, batch.kind):
+        return lines
+    return map(_budget, lines)
+
+
+def _budget(line: bytes) -> bytes:
+    try:
+        value = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return line  # it is for the plan to call it unreadable
+    return msgspec.json.encode(portable(_OLD_BUDGET, value)) if isinstance(value, dict) else line
 
 
 def share_in(line: bytes) -> Share | None:

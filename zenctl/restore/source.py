@@ -14,7 +14,7 @@ from zenctl.core.documents import NotADocument, documents, is_empty_list, object
 from zenctl.core.objects import CONFIG_MAP, KeyFields
 from zenctl.errors import UsageError
 from zenctl.restore.batch import Batch, LeftOut, Share
-from zenctl.restore.share import in_order, is_asked_for, may_hold_releases, share_in, share_of
+from zenctl.restore.share import as_now_meant, in_order, is_asked_for, may_hold_releases, share_in, share_of
 
 _OTHERS = "not zenctl's to restore"
 _SHORT = 8
@@ -65,7 +65,7 @@ class ArchiveSource:
 
     def _of(self, batch: Batch, lines: Iterator[bytes]) -> Iterator[bytes]:
         if not may_hold_releases(batch.group, batch.kind):
-            return lines
+            return as_now_meant(batch, lines)
         wanted = Share.HELM if batch.share is Share.HELM else Share.USUAL
         return (line for line in lines if share_in(line) is wanted)
 
@@ -137,7 +137,7 @@ class FilesSource:
 
     def objects(self, batch: Batch) -> Iterator[bytes]:
         """Yield the objects of one kind, in the order of the files."""
-        return iter(self._found[batch._replace(objects=0)])
+        return as_now_meant(batch, iter(self._found[batch._replace(objects=0)]))
 
     def find(self, batch: Batch, keys: Sequence[str]) -> Iterator[bytes]:
         """Yield the objects of these keys."""
