@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from zenctl.core.objects import ObjectKey, ResourceType
 from zenctl.restore.batch import Batch, Source
-from zenctl.restore.decide import Action, LiveState, OnConflict
+from zenctl.restore.decide import Action, OnConflict
 from zenctl.restore.definitions import DefinitionPlan
+from zenctl.restore.live import LiveStates
 from zenctl.restore.releases import Held
 
 NAMED = 20
@@ -27,7 +28,7 @@ class BatchPlan(NamedTuple):
     """The resource that serves them; None until their CRD is there."""
     actions: dict[Action, int]
     in_the_way: tuple[ObjectKey, ...]
-    live: Mapping[ObjectKey, LiveState]
+    live: LiveStates
     described: ResourceType | None = None
     """The resource as the cluster, else the CRD in the source, describes it."""
     namespaces: frozenset[str] = frozenset()

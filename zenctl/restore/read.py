@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -34,6 +34,7 @@ from zenctl.restore.compare import content_of
 from zenctl.restore.decide import Action, LiveFields, LiveState, OnConflict, judge, live_state, restores_status
 from zenctl.restore.definitions import Definition, DefinitionPlan, read_definition, versions_to_add
 from zenctl.restore.detail import Detail, Listed
+from zenctl.restore.live import LiveStates
 from zenctl.restore.plan import NAMED, BatchPlan, Plan
 from zenctl.restore.record import Decision
 from zenctl.restore.releases import Held, held_back
@@ -197,7 +198,7 @@ class _Reading:
 
     def _read_batch(self, batch: Batch) -> BatchPlan:
         resource, listed = self._live_resource(batch)
-        live = self._live(listed, batch) if listed else {}
+        live = self._live(listed, batch) if listed else LiveStates()
         described = resource or self._defined.get((batch.api_version, batch.kind))
         detail = None
         if self._note is not None:
@@ -259,18 +260,17 @@ class _Reading:
             return None, _of_kind(self._ports.discovery.group(batch.group), batch.kind)
         return resource, resource
 
-    def _live(self, resource: ResourceType, batch: Batch) -> dict[ObjectKey, LiveState]:
+    def _live(self, resource: ResourceType, batch: Batch) -> LiveStates:
         """Return the live objects that could stand in the way."""
-        found: dict[ObjectKey, LiveState] = {}
+        found = LiveStates()
         self._ports.progress.begin(f"reading live {resource.plural}", None)
         for query in self._queries(resource, batch):
-            part: dict[ObjectKey, LiveState] = {}
             for page in self._ports.reader.pages(resource, LiveFields, query, whole=True):
                 if page.restarted:
-                    part.clear()
-                part.update((item.key, self._state(item, resource)) for item in page.objects)
+                    found.forget(query.namespace)
+                for item in page.objects:
+                    found.put(item.key, self._state(item, resource))
                 self._ports.progress.advance(len(page.objects))
-            found.update(part)
         self._ports.progress.end()
         return found
 
@@ -292,7 +292,7 @@ class _Tally:
     def __init__(
         self,
         described: ResourceType | None,
-        live: Mapping[ObjectKey, LiveState],
+        live: LiveStates,
         on_conflict: OnConflict,
         detail: Detail | None,
         held: frozenset[ObjectKey],

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from io import BytesIO
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -112,11 +114,14 @@ class Recorded(NamedTuple):
     """A plan file that is whole."""
 
     heading: Heading
-    lines: tuple[bytes, ...]
+    data: bytes
+    """The file itself: the decisions may be many."""
+    decided: int
+    """How many decisions there are."""
 
     def decisions(self) -> Iterator[Decision]:
         """Yield the decisions. Raises UsageError for one that cannot be read."""
-        for number, line in enumerate(self.lines, 2):
+        for number, line in enumerate(islice(BytesIO(self.data), 1, 1 + self.decided), 2):
             try:
                 yield msgspec.json.decode(line, type=Decision)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -125,23 +130,22 @@ class Recorded(NamedTuple):
 
 def read(name: str, data: bytes) -> Recorded:
     """Read a plan file. Raises UsageError where it is none, or was cut off or changed."""
-    first, _, rest = data.partition(b"\n")
     try:
-        found = msgspec.json.decode(first, type=Heading)
+        found = msgspec.json.decode(BytesIO(data).readline(), type=Heading)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise UsageError(f"{name} is no plan of a restore", hint="make one with zenctl restore --plan") from None
     if found.kind != _KIND or found.schema_version != _VERSION:
         raise UsageError(f"{name} is no plan that this version of zenctl can apply", hint=_HINT)
-    lines = rest.split(b"\n")
-    body, last = lines[:-2], lines[-2] if len(lines) > 1 else b""
+    begin = data.rfind(b"\n", 0, -1) + 1
     try:
-        end = msgspec.json.decode(last, type=_End)
+        end = msgspec.json.decode(memoryview(data)[begin:], type=_End)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise UsageError(f"the plan {name} is cut off", hint=_HINT) from None
-    digest = hashlib.sha256(b"".join(line + b"\n" for line in (first, *body))).hexdigest()
-    if lines[-1] or end != _End(len(body), digest):
+    count = data.count(b"\n", 0, begin) - 1
+    digest = hashlib.sha256(memoryview(data)[:begin]).hexdigest()
+    if not data.endswith(b"\n") or end != _End(count, digest):
         raise UsageError(f"the plan {name} was changed since it was written", hint=_HINT)
-    return Recorded(found, tuple(body))
+    return Recorded(found, data, count)
 
 
 def require_same(heading: Heading, identity: str, cluster: str) -> None:
