@@ -379,6 +379,15 @@ def test_an_installation_that_began_anew_is_newer_whatever_its_number(info, writ
     )
 
 
+def test_an_installation_is_no_newer_for_being_deployed_before_the_last_of_the_backup():
+    home = an_installation()
+    for number in (1, 2, 3):
+        home.remove(SECRET, ObjectKey(SYSTEM, f"sh.helm.release.v1.zen-watcher.v{number}"))
+    live(home, [revision(11, "superseded", info=EARLIER), revision(12, info=LATER)])
+    between = {"last_deployed": "2026-11-20T09:00:00Z", "status": "deployed"}
+    assert plan_of(live(a_fresh_cluster(), [revision(1, info=between)]), source_of("helm", cluster=home)).writes == 2
+
+
 def test_the_payload_is_believed_and_not_the_name():
     newer = revision(7)
     newer["metadata"]["name"] = "sh.helm.release.v1.something.v1"

@@ -1,4 +1,4 @@
-"""``zenctl cleanup``, its runs and their undo."""
+"""``zenctl cleanup``; the runs of the past and their undo are in a module of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from zenctl import __version__
-from zenctl.cli import keys
+from zenctl.cli import cleanup_runs, keys
 from zenctl.cli.arguments import (
     ApiGroupOption,
     DryRunOption,
@@ -20,7 +20,7 @@ from zenctl.cli.arguments import (
     duration,
     words,
 )
-from zenctl.cli.keys import EncryptToOption, IdentityOption, RecipientsFileOption
+from zenctl.cli.keys import EncryptToOption, RecipientsFileOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session, audit_log, local_path, new_file, read_local, scratch_file
 from zenctl.cli.unattended import (
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from zenctl.unattended.metrics import Cleaned
 
 app = new_group("cleanup", "Delete settled Observations by real dates; list such runs, and undo them.")
+app.add_typer(cleanup_runs.app)
 
 _CODES = (ExitCode.PARTIAL, ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED, ExitCode.DAMAGED)
 
@@ -421,53 +422,3 @@ def _rate(qps: float | None) -> float | None:
     if qps is not None and not 0.001 <= qps <= 100_000:
         raise UsageError(f"--qps: {qps} is no number of requests a second", hint="write one such as 50 or 0.5")
     return qps
-
-
-@command(app, "runs", codes=(ExitCode.UNREACHABLE, ExitCode.DENIED, ExitCode.DAMAGED))
-def runs(session: Session) -> Report:
-    """List the cleanups whose archives the store holds, newest first.
-
-    A run that was stopped before its end shows no number of deleted objects: its archive holds everything
-    that it may have deleted.
-    """
-    from zenctl.archive.reader import list_archives
-    from zenctl.backup.notes import read_notes
-    from zenctl.cleanup.runs import runs_report
-
-    notes = read_notes(session.store)
-    return runs_report(list_archives(session.store), notes)
-
-
-@command(app, "undo", codes=_CODES)
-def undo(
-    session: Session,
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="The start of its id as zenctl cleanup runs shows it, or latest.")
-    ],
-    identity: IdentityOption = None,
-    rejects: Annotated[
-        str, typer.Option("--rejects", metavar="FILE", help="Where rejected objects are kept.", show_default=False)
-    ] = "",
-    api_group: ApiGroupOption = GROUP,
-    no_lock: NoLockOption = False,
-    dry_run: DryRunOption = False,
-    yes: YesOption = False,
-) -> Report:
-    """Bring back what a cleanup deleted, with its status.
-
-    What exists is left as it is, so that a second run writes nothing, and what changed before it could be
-    deleted stays changed. The next cleanup by the same rules would delete it again: settle what made it go
-    first.
-
-    Without --yes it shows the plan and asks; without a terminal it exits with the plan and code 4.
-    """
-    from zenctl.archive.reader import open_archive
-    from zenctl.cleanup.runs import LATEST, find_run
-    from zenctl.cli.restore import How, carry_out, everything
-    from zenctl.restore.source import ArchiveSource
-
-    cluster = session.settings.cluster_name or (session.cluster.uid() if run == LATEST else "")
-    name = find_run(session.store, run, cluster)
-    opened = open_archive(session.store, name, keys.keys(session.settings.environ, identity))
-    chosen, asked = everything(ArchiveSource(opened), api_group)
-    return carry_out(session, chosen, asked, How(dry_run=dry_run, yes=yes, no_lock=no_lock, rejects=rejects))
