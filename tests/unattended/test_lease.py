@@ -231,6 +231,24 @@ def test_one_that_could_not_be_renewed_until_its_end_is_lost_before_others_may_t
     assert town.clock.monotonic() - lost_at == pytest.approx(MARGIN_SECONDS)
 
 
+def test_one_that_nobody_could_write_while_the_server_was_away_is_renewed_when_it_is_asked_for(town):
+    mine = town.lease()
+    mine.acquire()
+    town.pass_time(200)
+    mine.check()
+    assert town.spec()["renewTime"] == micro_time(NOW + timedelta(seconds=200))
+
+
+def test_one_that_was_taken_while_nobody_renewed_it_is_lost(town):
+    mine = town.lease("pod-a_1")
+    mine.acquire()
+    town.pass_time(200)
+    town.change(holderIdentity="pod-b_2")
+    with pytest.raises(Refused, match="lost: it is held by pod-b_2"):
+        mine.check()
+    assert town.spec()["holderIdentity"] == "pod-b_2"
+
+
 def test_one_that_was_taken_is_lost_and_not_written_again(town):
     mine = town.lease("pod-a_1")
     mine.acquire()

@@ -191,8 +191,7 @@ def cleanup(
             dry_run=dry_run,
             yes=yes,
         )
-        if not dry_run:
-            _ = session.store  # before anything is asked of the cluster: it may be wrong by itself
+        # Before anything is asked of the cluster: store and recipients may be wrong by themselves.
         request = None if dry_run else _undo_request(session, namespace, (encrypt_to, recipients_file))
         return _clean(session, run, asked, how, request)
 

@@ -122,8 +122,14 @@ class HeldLease:
         raise Refused(f"lease {self._key} is being written by others all the time", hint="try again in a minute")
 
     def check(self) -> None:
-        """Raise Refused where it is held no more, or was not renewed for so long that others may take it."""
-        silent_seconds = self._ports.clock.monotonic() - self._renewed_at
+        """Raise Refused where it is held no more, or was not renewed for so long that others may take it.
+
+        One that nobody could renew, because the API server was away, is renewed now: the write succeeds only where
+        nobody else has taken it since.
+        """
+        if not self._lost and self._silent_seconds() >= self._seconds:
+            self.renew()
+        silent_seconds = self._silent_seconds()
         if not self._lost and silent_seconds < self._seconds:
             return
         why = self._lost or f"it could not be renewed for {humanise(timedelta(seconds=silent_seconds))}"
@@ -132,6 +138,9 @@ class HeldLease:
             + (f" ({self._trouble})" if self._trouble and not self._lost else ""),
             hint="run it again",
         )
+
+    def _silent_seconds(self) -> float:
+        return self._ports.clock.monotonic() - self._renewed_at
 
     def renew(self) -> None:
         """Renew it once. Troubles are noted, for they may pass before it has run out."""
