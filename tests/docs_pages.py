@@ -9,13 +9,15 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from tests.watcher.docs_page import sources_page
 from zenctl.cli.app import COMMANDS, run
 from zenctl.core.findings import catalogue
 from zenctl.errors import ExitCode
@@ -87,7 +89,12 @@ def findings_page() -> str:
     return "\n".join([_WRITTEN_BY, "# Findings\n", "Codes are permanent and never used again.\n", head, *rows, ""])
 
 
-PAGES = {"commands.md": commands_page, "exit-codes.md": exit_codes_page, "findings.md": findings_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands_page,
+    "exit-codes.md": exit_codes_page,
+    "findings.md": findings_page,
+    "sources.md": partial(sources_page, _WRITTEN_BY),
+}
 
 
 def main() -> None:

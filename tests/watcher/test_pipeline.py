@@ -16,7 +16,7 @@ from tests.watcher.samples import SYSTEM, report
 from tests.watcher.test_observation import EVENT
 from watcher.pipeline.facts import facts_of, normalised
 from watcher.pipeline.live import REPORT_ANNOTATION, Live, known_from
-from watcher.pipeline.pipeline import Batch, Bounds, Pipeline
+from watcher.pipeline.pipeline import Batch, Bounds, Pipeline, bounds_of
 from watcher.pipeline.plan import Create, Plan, Repeat, Resolve
 from watcher.pipeline.status import after_clearing, after_sightings
 from watcher.pipeline.window import Rate, Window
@@ -24,6 +24,7 @@ from watcher.sources import trivy
 from watcher.sources.event import Event, Subject
 from watcher.sources.registry import PARSERS
 from zenctl.core.observation import Severity
+from zenctl.product.configuration import Configuration
 from zenctl.product.filters import Filter, Rules, own
 from zenctl.product.sources import NAMES
 
@@ -35,7 +36,8 @@ ALL = Filter({})
 
 def pipeline(kept: Filter = ALL, **changes: Any) -> Pipeline:
     bounds = {key: changes.pop(key) for key in list(changes) if key in Bounds._fields}
-    return Pipeline(kept, Bounds(**bounds), default_namespace=SYSTEM, **changes)
+    configured = bounds_of(Configuration())._replace(**bounds)
+    return Pipeline(kept, configured, default_namespace=SYSTEM, **changes)
 
 
 def posted(*events: Event) -> Batch:
@@ -216,6 +218,11 @@ def test_the_rate_of_what_is_posted_is_limited_and_counted_apart():
     assert line.take(posted(*many), NOW).dropped == {"rate_limited": 2}
     assert line.take(posted(*many[3:]), NOW + SECOND).dropped == {"rate_limited": 1}
     assert line.take(listed(*map(numbered, range(50))), NOW).dropped == {}  # a list cannot be sent again
+
+
+def test_what_the_guide_calls_a_burst_is_not_limited():
+    many = [numbered(number, LOUD) for number in range(5_000)]
+    assert pipeline().take(posted(*many), NOW).dropped == {}
 
 
 def test_a_bucket_fills_to_its_burst_and_survives_a_clock_that_goes_back():

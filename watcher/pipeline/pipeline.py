@@ -16,17 +16,30 @@ from watcher.pipeline.times import is_later
 from watcher.pipeline.window import Rate, Window
 from watcher.sources.event import Event, ReportError
 from watcher.sources.observation import namespace_of, object_name, observation
+from zenctl.product.configuration import Configuration
 from zenctl.product.filters import Filter
 
 
 class Bounds(NamedTuple):
     """How much is too much."""
 
-    window: timedelta = timedelta(seconds=60)
-    max_entries: int = 10_000
-    live_per_source: int = 20_000
-    events_per_second: int = 100
-    burst: int = 200
+    window: timedelta
+    max_entries: int
+    live_per_source: int
+    events_per_second: int
+    burst: int
+
+
+def bounds_of(configuration: Configuration) -> Bounds:
+    """Return the bounds that are configured."""
+    dedup = configuration.dedup
+    return Bounds(
+        window=dedup.window,
+        max_entries=dedup.max_entries,
+        live_per_source=configuration.limits.live_per_source,
+        events_per_second=dedup.max_events_per_second,
+        burst=dedup.burst,
+    )
 
 
 class Batch(NamedTuple):
