@@ -69,6 +69,11 @@ def test_fields_come_from_their_paths():
     check(observation(found, default_namespace=SYSTEM))
 
 
+def test_a_finding_that_stands_twice_in_a_report_is_one():
+    (found,) = CustomParser(source())({"Results": [ITEM, ITEM | {"Details": ["other"]}]})
+    assert found.details["occurrences"] == 2
+
+
 def test_what_the_condition_does_not_meet_is_no_finding():
     assert parse(Success=True) == ()
     assert len(parse(Success="false")) == 1

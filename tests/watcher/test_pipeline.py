@@ -153,6 +153,19 @@ def test_a_newer_report_with_the_same_finding_is_a_recurrence():
     assert kinds(line.take(listed(replace(EVENT, time="2026-01-01T11:00:00Z")), NOW + timedelta(hours=9))) == []
 
 
+def test_ten_events_of_one_second_are_ten_sightings_and_none_after_a_restart():
+    events = [replace(EVENT, occurrence=f"uid-{number}/1") for number in range(10)]
+    line = pipeline()
+    plan = line.take(listed(*events), NOW)
+    assert (kinds(plan), plan.dropped) == (["Create"], {"duplicate": 9})
+    assert line.take(listed(*events[:3]), NOW + SECOND).dropped == {"redelivered": 3}
+    (create,) = plan.writes
+    assert isinstance(create, Create)
+    known = known_from(create.object)
+    assert known
+    assert pipeline(live=[known]).take(listed(*events), NOW).dropped == {"redelivered": 10}
+
+
 # --- what is gone
 
 
