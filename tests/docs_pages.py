@@ -9,7 +9,8 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import typer
 
 from tests.triage_page import triage_page
+from tests.watcher.docs_page import sources_page
 from zenctl.cli.app import COMMANDS, run
 from zenctl.core.findings import catalogue
 from zenctl.errors import ExitCode
@@ -93,10 +95,11 @@ def day_page() -> str:
     return f"{_WRITTEN_BY}\n{triage_page()}"
 
 
-PAGES = {
+PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "exit-codes.md": exit_codes_page,
     "findings.md": findings_page,
+    "sources.md": partial(sources_page, _WRITTEN_BY),
     "triage.md": day_page,
 }
 

@@ -12,6 +12,7 @@ import yaml
 
 from tests.watcher.samples import DATA
 from watcher.__main__ import main
+from watcher.sources.registry import PARSERS
 
 VULNERABILITY = DATA / "trivy" / "dd-vulnerabilityreport_single_vuln.json"
 POLICY = DATA / "kyverno" / "web-reports-3.yaml"
@@ -69,6 +70,25 @@ def test_a_malformed_report_is_named_and_the_others_are_read():
         "error: VulnerabilityReport bad: report.vulnerabilities is missing",
         "passed over: Pod (without a name): no report of Trivy",
     ]
+
+
+def test_the_log_of_a_job_of_kube_bench_is_read():
+    log = b"I0101 starting\n" + (DATA / "kube-bench" / "wg-cis-1.6-full.json").read_bytes() + b"\ndone\n"
+    code, out, err = run("kube-bench", "-o", "jsonl", data=log)
+    assert (code, len(out.splitlines()), err) == (0, 36, "")
+    code, _, err = run("kube-bench", data=b"[INFO] 1 Master Node\n[PASS] a: b: c")
+    assert (code, err) == (
+        2,
+        "error: the log holds no JSON: the tool failed, or wrote text (kube-bench needs --json)\n",
+    )
+
+
+@pytest.mark.parametrize("source", PARSERS)
+def test_every_source_can_be_read_by_hand(source):
+    path = max((DATA / source).iterdir(), key=lambda entry: entry.stat().st_size)
+    code, out, err = run(source, "-o", "jsonl", data=path.read_bytes())
+    assert code == 0, err
+    assert {json.loads(line)["spec"]["source"] for line in out.splitlines()} <= {source}
 
 
 def test_cluster_scoped_findings_go_where_they_are_told_to():

@@ -230,6 +230,10 @@ def test_the_reason_decides(reason, event_type, category, severity):
     assert (found.event_type, found.category, found.severity) == (event_type, category, severity)
 
 
+def test_secrets_in_the_text_of_an_event_are_masked():
+    assert warning(message="failed: --token=hunter2").message.endswith("failed: --token=***")
+
+
 def test_normal_events_are_no_findings():
     assert kubernetes_events.parse(WARNING | {"type": "Normal", "reason": "FailedMount"}) == ()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.watcher.samples import SYSTEM
+from tests.watcher.samples import DATA, SYSTEM
 from tests.watcher.test_fuzz import JSON
 from tests.watcher.test_observation import check
 from watcher.sources.event import Event, ReportError, UnknownReport
@@ -16,7 +17,10 @@ from watcher.sources.generic import CustomParser
 from watcher.sources.observation import observation
 from zenctl.product.custom import CustomSource, read_custom
 from zenctl.product.fieldpaths import look_up, parse_path
+from zenctl.product.filters import read_filter
 from zenctl.product.located import read
+from zenctl.product.settings import read_configuration
+from zenctl.product.sources import NAMES
 
 EXAMPLE = b"""\
 name: polaris
@@ -63,6 +67,11 @@ def test_fields_come_from_their_paths():
     assert found.message == "no probe\\x1b[31m"
     assert (found.time, found.details) == ("2026-01-01T00:00:00Z", {"why": "d"})
     check(observation(found, default_namespace=SYSTEM))
+
+
+def test_a_finding_that_stands_twice_in_a_report_is_one():
+    (found,) = CustomParser(source())({"Results": [ITEM, ITEM | {"Details": ["other"]}]})
+    assert found.details["occurrences"] == 2
 
 
 def test_what_the_condition_does_not_meet_is_no_finding():
@@ -177,3 +186,10 @@ def test_every_key_can_be_written(steps):
     )
     if "\n" not in written:
         assert parse_path(written) == tuple(steps)
+
+
+def test_the_examples_of_the_documentation_are_valid():
+    page = (DATA.parents[1] / "docs" / "sources.md").read_text()
+    (yaml,), (json,) = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("yaml", "json"))
+    assert [source.name for source in read_configuration(yaml.encode(), {}).custom] == ["polaris"]
+    assert read_filter(json.encode(), known=NAMES).everywhere.exclude_namespaces == ("dev-*",)

@@ -217,3 +217,16 @@ def test_a_time_is_a_time_or_none(value):
     for candidate in (value, {"seconds": value}, {"seconds": 1, "nanos": value}):
         found = instant(candidate)
         assert found is None or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", found)
+
+
+@pytest.mark.parametrize(
+    ("value", "cut"),
+    [
+        ({"a": "x" * 100_000}, True), ({"a": ["x"] * 101}, True), ({"a": "x" * 100}, False),
+        ({"a": ["x"] * 100}, False),
+        ({str(key): "x" * 8_000 for key in range(50)}, True), ({"a": {"b": {"c": {}}}}, False),
+        ({"a": json.loads("[" * 20 + "1" + "]" * 20)}, True),
+    ],
+)  # fmt: skip
+def test_what_was_cut_says_so(value, cut):
+    assert bounded(value).get("truncated", False) is cut

@@ -45,6 +45,16 @@ def test_checks_that_are_not_scored_are_medium_and_others_than_failed_are_no_fin
     assert found.severity == "MEDIUM"
 
 
+def test_one_number_of_two_targets_is_two_findings():
+    result = {"test_number": "1", "test_desc": "d", "status": "FAIL"}
+    names = [
+        object_name(event)
+        for target in ("master", "node")
+        for event in kube_bench.parse({"node_type": target, "tests": [{"results": [result]}]}, node="n")
+    ]
+    assert len(set(names)) == 2
+
+
 def test_each_check_and_each_node_is_a_finding_of_its_own():
     names = [object_name(event) for node in ("a", "b") for event in kube_bench.parse(report(BENCH), node=node)]
     assert len(set(names)) == len(names) == 72

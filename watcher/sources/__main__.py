@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from watcher.sources import kube_bench
+from watcher.sources.embedded import in_log
 from watcher.sources.event import ReportError, UnknownReport
 from watcher.sources.observation import observation
 from watcher.sources.registry import PARSERS
@@ -26,8 +28,8 @@ _DESCRIPTION = """\
 Read the reports of a tool from standard input and print the Observations that they hold.
 
 The input is JSON or YAML: one report, a List as kubectl prints it, a bare array, an object of lists, or
-several documents. Objects that are no reports of the tool are named on standard error and passed over;
-so are malformed reports, which make the exit code 3."""
+several documents; of kube-bench also the log of its Job. Objects that are no reports of the tool are named
+on standard error and passed over; so are malformed reports, which make the exit code 3."""
 _EPILOG = """\
 example:
   kubectl get vulnerabilityreports -A -o json | python -m watcher.sources trivy | kubectl apply -f -
@@ -75,7 +77,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m watcher.so
 
 def _run(source: str, output: str, namespace: str) -> int:
     try:
-        reports = load(sys.stdin.buffer.read())
+        reports = _reports(source, sys.stdin.buffer.read())
     except UnreadableInput as error:
         _say(f"error: {error}")
         return ExitCode.USAGE
@@ -94,6 +96,19 @@ def _run(source: str, output: str, namespace: str) -> int:
         sys.stdout.buffer.write(chunk.encode())  # UTF-8 in every locale
     sys.stdout.buffer.flush()
     return code
+
+
+def _reports(source: str, data: bytes) -> tuple[object, ...]:
+    """Return the reports in the input; that of kube-bench may be the log of its Job."""
+    try:
+        return load(data)
+    except UnreadableInput:
+        if source != kube_bench.SOURCE or not data.strip():
+            raise
+        try:
+            return in_log(data.decode(errors="replace"))
+        except ReportError as error:
+            raise UnreadableInput(str(error)) from None
 
 
 def _say(message: str) -> None:

@@ -46,13 +46,18 @@ def label_value(value: str) -> str:
     return _NOT_IN_LABELS.sub("-", value).strip("_.-")[:63].rstrip("_.-")
 
 
+def namespace_of(event: Event, default_namespace: str) -> str:
+    """Return where the Observation of an event lives."""
+    return event.subject.namespace or default_namespace
+
+
 def observation(event: Event, *, default_namespace: str) -> dict[str, Any]:
     """Return the Observation, as the API server takes it, with the status that a first sighting has.
 
     It lives in the namespace of its subject; findings about cluster-scoped ones in the default.
     Raises ReportError where the report names a namespace that cannot be.
     """
-    namespace = event.subject.namespace or default_namespace
+    namespace = namespace_of(event, default_namespace)
     if not _NAMESPACE.fullmatch(namespace):
         raise ReportError(f"{event.subject}: {namespace!r} cannot be a namespace")
     return {

@@ -28,6 +28,9 @@ MODES: Mapping[str, frozenset[str]] = {
 }
 """Which sources a mode enables; what is said of one source by name holds over it."""
 
+TOKEN_VARIABLE = "WEBHOOK_AUTH_TOKEN"  # noqa: S105 (its name, not the token)
+"""The bearer token of webhooks itself, where no file holds it; a secret, so no setting."""
+
 _SECOND = timedelta(seconds=1)
 
 
@@ -59,11 +62,11 @@ class Http:
         default=(), metadata=about("networks whose X-Forwarded-For is believed", "SERVER_TRUSTED_PROXY_CIDRS")
     )
     requests_per_minute: int = field(
-        default=6_000,
+        default=60_000,  # the API server is one client, however much it has to say
         metadata=about("requests a minute of one client to webhooks", "WEBHOOK_RATE_LIMIT", least=1, most=10_000_000),
     )
     max_request_bytes: int = field(
-        default=1_048_576,
+        default=10_485_760,  # a batch of 400 audit events with bodies
         metadata=about("largest body of a webhook", "SERVER_MAX_REQUEST_BYTES", least=1_024, most=67_108_864),
     )
     shutdown_timeout: timedelta = field(
@@ -97,14 +100,14 @@ class Dedup:
         default=10_000, metadata=about("findings that are remembered", "DEDUP_MAX_SIZE", least=100, most=1_000_000)
     )
     max_events_per_second: int = field(
-        default=100,
-        metadata=about("events a second of one source", "DEDUP_MAX_RATE_PER_SOURCE", least=1, most=100_000),
+        default=500,
+        metadata=about(
+            "events a second of one source that are posted", "DEDUP_MAX_RATE_PER_SOURCE", least=1, most=100_000
+        ),
     )
     burst: int = field(
-        default=0,
-        metadata=about(
-            "events of one source at once; 0 is twice the rate", "DEDUP_RATE_BURST", least=0, most=1_000_000
-        ),
+        default=10_000,
+        metadata=about("events of one source at once that are posted", "DEDUP_RATE_BURST", least=1, most=1_000_000),
     )
     order: str = field(
         default="filter_first",

@@ -1,0 +1,1 @@
+"""From events to writes, without I/O or clock: normalise, filter, deduplicate, cap, plan."""
