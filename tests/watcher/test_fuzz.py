@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.watcher.samples import SYSTEM, WAYS, places, replaced, report
+from tests.watcher.samples import SYSTEM, WAYS, files, places, replaced, report
 from tests.watcher.test_observation import check
 from watcher.sources.event import ReportError
 from watcher.sources.observation import observation
+from watcher.sources.reports import UnreadableInput, load
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
@@ -45,7 +46,9 @@ def parse_with_all(value: object) -> None:
     for parse in (parse for ways in WAYS.values() for parse in ways):
         try:
             found = [observation(event, default_namespace=SYSTEM) for event in parse(value)]
-        except ReportError:
+        except ReportError as error:
+            assert len(str(error)) < 2_000  # noqa: PT017
+            assert str(error).isprintable()  # noqa: PT017
             continue
         for entry in found:
             check(entry)
@@ -87,3 +90,18 @@ PLACES = [(original, path) for original in REAL for path in places(original)]
 def test_a_real_report_with_anything_anywhere_is_parsed_or_refused(place, new):
     original, path = place
     parse_with_all(replaced(original, path, new))
+
+
+BYTES = [path.read_bytes() for path in files() if path.stat().st_size < 5_000]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(BYTES), st.integers(0, 5_000), st.integers(0, 40), st.binary(max_size=20))
+def test_a_real_file_with_any_bytes_anywhere_is_parsed_or_refused(data, start, length, new):
+    try:
+        found = load(data[:start] + new + data[start + length :])
+    except UnreadableInput as error:
+        assert str(error).isprintable()  # noqa: PT017
+        return
+    for value in found:
+        parse_with_all(value)

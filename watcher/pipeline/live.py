@@ -49,7 +49,7 @@ class Live:
 
     def __init__(self, known: Iterable[Known] = ()) -> None:
         self._by_key: dict[Key, Known] = {}
-        self._by_report: dict[tuple[str, str], set[Key]] = {}
+        self._by_report: dict[tuple[str, str], dict[Key, Known]] = {}
         self._counts: dict[str, int] = {}
         for entry in known:
             self.add(entry)
@@ -57,10 +57,14 @@ class Live:
     def add(self, entry: Known) -> None:
         """Add one, or replace what is known of it."""
         self.remove(entry.key)
+        if entry.report:
+            others = self._by_report.setdefault((entry.source, entry.report), {})
+            for other in others.values():  # the same text once: most of what all this takes is texts
+                entry = entry._replace(report=other.report, key=(_shared(entry, other), entry.key[1]))
+                break
+            others[entry.key] = entry
         self._by_key[entry.key] = entry
         self._counts[entry.source] = self.count(entry.source) + 1
-        if entry.report:
-            self._by_report.setdefault((entry.source, entry.report), set()).add(entry.key)
 
     def remove(self, key: Key) -> None:
         """Forget one that was closed or deleted; it may be unknown."""
@@ -68,11 +72,12 @@ class Live:
         if entry is None:
             return
         self._counts[entry.source] -= 1
-        keys = self._by_report.get((entry.source, entry.report))
-        if keys is not None:
-            keys.discard(key)
-            if not keys:
-                del self._by_report[entry.source, entry.report]
+        if not entry.report:
+            return
+        others = self._by_report[entry.source, entry.report]
+        del others[key]
+        if not others:
+            del self._by_report[entry.source, entry.report]
 
     def get(self, key: Key) -> Known | None:
         """Return what is known of one; None where it is not live."""
@@ -85,3 +90,7 @@ class Live:
     def of_report(self, source: str, report: str) -> tuple[Key, ...]:
         """Return those that came from a report, in order."""
         return tuple(sorted(self._by_report.get((source, report), ())))
+
+
+def _shared(entry: Known, other: Known) -> str:
+    return other.key[0] if other.key[0] == entry.key[0] else entry.key[0]

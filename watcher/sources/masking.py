@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from watcher.sources.values import one_line
+from zenctl.core.text import ELLIPSIS
 
 MASK = "***"
 
@@ -14,6 +15,7 @@ _MOST_TEXT = 8_200
 """A little more than an Observation keeps of a text, so that cutting it there still shows."""
 
 _WORD = r"(?:password|passwd|passphrase|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key)s?"
+_MOST_FIELDS = 65_536
 _SECRET_KEY = re.compile(rf"{_WORD}|authorization|cookie", re.IGNORECASE)
 _PAIR = re.compile(
     rf"""((?:{_WORD}[\w-]{{0,64}}["']?|authorization)\s{{0,8}}[=:]\s{{0,8}}(?:(?:bearer|basic)\s{{1,8}})?|
@@ -35,8 +37,20 @@ def mask(text: str) -> str:
 
 
 def masked_fields(fields: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return a flat object with its texts masked, and the values of keys that name a secret masked whole."""
-    return {
-        key: MASK if _SECRET_KEY.search(one_line(key)) else mask(value) if isinstance(value, str) else value
-        for key, value in fields.items()
-    }
+    """Return a flat object with its texts masked, and the values of keys that name a secret masked whole.
+
+    Texts beyond what an Observation keeps become an ellipsis: nobody is to wait for them to be searched.
+    """
+    masked: dict[Any, Any] = {}
+    room = _MOST_FIELDS
+    for key, value in fields.items():
+        if _SECRET_KEY.search(one_line(key)):
+            masked[key] = MASK
+        elif not isinstance(value, str):
+            masked[key] = value
+        elif room > 0:
+            masked[key] = mask(value)
+            room -= min(len(value), _MOST_TEXT)
+        else:
+            masked[key] = ELLIPSIS
+    return masked
