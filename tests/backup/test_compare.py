@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.backup.samples import definition, observation
+from tests.backup.samples import CLUSTER_ROLES, definition, observation
 from zenctl.backup.compare import SHORTEST, FieldDifference, Judge, OutOfOrder, content, join
 from zenctl.backup.tally import FIELDS, NAMED, Tally
 from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, ResourceType
 from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID
 from zenctl.product.crd import OBSERVATIONS
+from zenctl.product.installation import SERVICE, SERVICE_ACCOUNT
 from zenctl.restore.bodies import new_body
 
 SECRET = ResourceType("", "v1", "Secret", "secrets", "secret")
@@ -80,6 +81,22 @@ def test_types_do_not_count_but_status_does():
     assert differences(observation("o"), bare) == []
     (found,) = differences(observation("o"), observation("o", phase="Active"))
     assert found == FieldDifference("status.phase", '"Resolved"', '"Active"')
+
+
+@pytest.mark.parametrize(
+    ("resource", "left", "right"),
+    [
+        (SERVICE, {"spec": {"clusterIP": "10.0.0.1"}}, {"spec": {"clusterIP": "10.0.0.2"}}),
+        (
+            SERVICE_ACCOUNT,
+            {"metadata": {"name": "a"}, "secrets": [{"name": "a-token-1"}]},
+            {"metadata": {"name": "a"}, "secrets": [{"name": "a-token-2"}]},
+        ),
+        (CLUSTER_ROLES, {"aggregationRule": {"a": 1}, "rules": [1]}, {"aggregationRule": {"a": 1}, "rules": [2]}),
+    ],
+)
+def test_what_a_cluster_gave_a_built_in_object_does_not_count(resource, left, right):
+    assert differences(left, right, resource) == []
 
 
 def test_the_status_of_a_built_in_kind_is_the_clusters_own():

@@ -53,6 +53,7 @@ def test_it_comes_back_whole_once(lost, kubectl):
         assert (kept["data"], kept["metadata"]["labels"], kept.get("type")) == (
             each["data"], each["metadata"]["labels"], each.get("type"),
         )  # fmt: skip
+    assert zenctl("backup", "diff", "latest", "-n", made.namespace)["verdict"] == "good"
     for policy in ("skip", "update"):
         again = zenctl("restore", "latest", *EVERYTHING, "--on-conflict", policy, "--yes")["data"]
         word = {"skip": "skipped", "update": "unchanged"}[policy]

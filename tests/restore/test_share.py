@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -26,16 +27,16 @@ from tests.backup.samples import (
     secret,
 )
 from tests.core.helm_samples import revision
-from tests.fakes import FakeCluster
+from tests.fakes import Call, FakeCluster
 from tests.restore.samples import archive_of, files_of, plan_of, ports_of, restore, writes
 from zenctl.core.helm import Storage
 from zenctl.core.objects import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, ObjectKey, ResourceType
 from zenctl.core.provenance import ORIGINAL_UID
-from zenctl.errors import ExitCode, Invalid, Refused, UsageError
+from zenctl.errors import ExitCode, Expired, Invalid, Refused, UsageError
 from zenctl.product.crd import OBSERVATIONS
 from zenctl.product.installation import SECRET, SERVICE, SERVICE_ACCOUNT
 from zenctl.restore.apply import Done, StatusDone, apply
-from zenctl.restore.batch import Batch, Source
+from zenctl.restore.batch import Batch, Share, Source
 from zenctl.restore.compare import differences
 from zenctl.restore.decide import Action, OnConflict
 from zenctl.restore.pause import require_pausable
@@ -103,6 +104,12 @@ def test_what_runs_comes_last_and_roles_before_their_bindings():
         "Secret", "ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding", "NetworkPolicy",
         "PodDisruptionBudget", "Service", "Deployment", "CronJob", "Secret",
     ]  # fmt: skip
+
+
+def test_a_secret_of_helms_type_is_helms_whatever_its_name():
+    odd = {**revision(1), "metadata": {"name": "odd", "namespace": SYSTEM}}
+    source = files_of({"a.json": json.dumps(odd)}, asked=frozenset({"secret", "helm"}))
+    assert [batch.share for batch in source.batches()] == [Share.HELM]
 
 
 def test_what_was_not_asked_for_is_still_listed():
@@ -206,6 +213,13 @@ def test_an_update_keeps_what_the_cluster_gave_the_live_object():
     run = restore(cluster, source_of("service"), OnConflict.UPDATE)
     assert run.done == {Done.UPDATED: 1}
     assert cluster.stored(SERVICE, WATCHER)["spec"] == {**live, "ports": [{"port": 8080}]}
+
+
+def test_another_address_of_the_live_service_is_no_difference():
+    cluster = a_fresh_cluster()
+    cluster.put(SERVICE, named("zen-watcher", spec={"clusterIP": "10.0.0.9", "ports": [{"port": 8080}]}))
+    assert restore(cluster, source_of("service"), OnConflict.UPDATE).done == {Done.UNCHANGED: 1}
+    assert writes(cluster) == []
 
 
 def test_live_status_neither_counts_nor_changes():
@@ -416,6 +430,26 @@ def test_a_release_comes_back_as_helm_wrote_it():
     assert (stored["type"], stored["data"], stored["metadata"]["labels"]) == (
         OWN[1]["type"], OWN[1]["data"], OWN[1]["metadata"]["labels"],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("word", "resource"), [("helm", SECRET), ("service", SERVICE)])
+def test_what_goes_while_a_listing_begins_again_is_not_there(word, resource):
+    """The listing is in pages of two, and expires on the way to the second one."""
+    cluster = live(a_fresh_cluster(), [revision(4), revision(5), revision(6)])
+    cluster.put(SERVICE, named("zen-watcher"))
+    for name in ("zza", "zzb", "zzc"):
+        cluster.put(SERVICE, named(name))
+    listed = itertools.count()
+
+    def expire(call: Call) -> None:
+        if (call.verb, call.resource) == ("list", resource) and next(listed) == 1:
+            for key in cluster.keys(resource):
+                cluster.remove(resource, key)
+            raise Expired("expired", status=410)
+
+    cluster.hooks.append(expire)
+    (batch,) = plan_of(cluster, source_of(word)).batches
+    assert batch.actions.keys() == {Action.CREATE}
 
 
 def test_releases_in_config_maps_come_back_and_no_other_config_map():

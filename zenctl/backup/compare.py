@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from zenctl.backup.portable import portable
 from zenctl.core.helm import is_release_name
 from zenctl.core.objects import ResourceType
 from zenctl.core.provenance import ORIGINAL_CREATION, ORIGINAL_UID
@@ -93,7 +94,7 @@ class Judge:
     """Compares the objects of one kind."""
 
     def __init__(self, resource: ResourceType) -> None:
-        self._built_in = resource.built_in
+        self._resource = resource
         self._hidden = resource.kind_and_group == SECRET.kind_and_group
 
     def differences(self, key: str, left: bytes, right: bytes) -> Iterator[FieldDifference]:
@@ -102,7 +103,7 @@ class Judge:
         if left == right:
             return
         try:
-            before, after = (content(value, built_in=self._built_in) for value in _unlike(left, right))
+            before, after = self._contents(left, right)
             if before == after and _encoded(before) == _encoded(after):
                 return  # alone, == would take 1 for true
         except (ValueError, RecursionError):
@@ -110,6 +111,15 @@ class Judge:
             return
         for found in field_differences(before, after):
             yield FieldDifference(found.path, None, None, hidden=True) if hidden else found
+
+    def _contents(self, left: bytes, right: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what counts of both. Raises ValueError, RecursionError."""
+        if not self._resource.built_in:
+            one, other = _unlike(left, right)
+            return content(one, built_in=False), content(other, built_in=False)
+        whole = (msgspec.json.decode(body, type=dict[str, Any]) for body in (left, right))
+        one, other = (content(portable(self._resource, value), built_in=True) for value in whole)
+        return one, other
 
 
 def field_differences(left: Any, right: Any) -> Iterator[FieldDifference]:
