@@ -94,6 +94,7 @@ def fixture(kubectl: Kubectl, observation_crd: Any, tmp_path_factory: pytest.Tem
     zenctl("restore", str(manifest), "--yes")
     yield made
     for name in (*made.namespaces, system):
+        kubectl.run("delete", "--raw", observation_crd.path(name))  # the namespace controller would take its time
         kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 

@@ -184,6 +184,8 @@ def test_no_object_goes_whose_state_failed_the_rule(client, kubeconfig, kubectl,
     assert witness.ended_at.is_set()
 
     _prove(witness, other, answer, zenctl.store)
+    # The namespace controller deletes one object after the other, and others wait for it.
+    kubectl("delete", "--raw", observation_crd.path(namespace))
     kubectl("delete", "namespace", namespace, "--wait=false")
 
 

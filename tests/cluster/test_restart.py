@@ -77,6 +77,7 @@ def place(
     made.zenctl("backup")
     yield made
     for name in {f"{PREFIX}-system", *(item["metadata"]["namespace"] for item in objects)}:
+        kubectl("delete", "--raw", observation_crd.path(name))  # the namespace controller would take its time
         kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
