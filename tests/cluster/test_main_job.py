@@ -39,7 +39,9 @@ class Zenctl:
         command = [sys.executable, "-W", "error", "-m", "zenctl", *arguments]
         command += ["--kubeconfig", str(kubeconfig or self.kubeconfig), "--store", str(self.store)]
         command += ["--system-namespace", self.system_namespace, "-o", "json", "-q"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        # Whatever it writes beside itself goes where the store is.
+        options: Any = {"cwd": self.store.parent, "stdin": subprocess.DEVNULL}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
         assert done.returncode == code, done.stderr + done.stdout[:2000]
         assert "bug" not in done.stderr
         return json.loads(done.stdout) if done.stdout else done.stderr
