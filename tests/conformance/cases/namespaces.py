@@ -98,7 +98,7 @@ def a_deleted_namespace_takes_everything_in_it_along(place: Place) -> None:
     for resource in (CONFIG_MAPS, SECRETS, place.widgets, place.gadgets):
         place.create(resource, "a")
     place.delete(NAMESPACES, place.namespace)
-    eventually(lambda: not place.exists(NAMESPACES, place.namespace), "the end of the namespace", 180)
+    eventually(lambda: not place.exists(NAMESPACES, place.namespace), "the end of the namespace", 30)
     for resource in (CONFIG_MAPS, SECRETS, place.widgets, place.gadgets):
         assert not place.exists(resource, "a")
     again = place.create(NAMESPACES, place.namespace)
