@@ -1,4 +1,4 @@
-"""A server that fails in every way while a cleanup runs: it tells the truth, a re-run ends it, undo brings all back."""
+"""A server that fails in every way while a cleanup runs: it tells the truth, and a re-run or undo ends it."""
 
 from __future__ import annotations
 
