@@ -95,11 +95,7 @@ class Cleaned(NamedTuple):
 
 def of_backup(ended: datetime, seconds: float, code: ExitCode, made: Made | None) -> Values:
     """Return what a run of zenctl backup has to say; ``made`` is None unless it made a complete backup."""
-    values = {
-        BACKUP_LAST_RUN: ended.timestamp(),
-        BACKUP_LAST_EXIT_CODE: float(code),
-        BACKUP_DURATION: round(seconds, 3),
-    }
+    values = _of_run((BACKUP_LAST_RUN, BACKUP_LAST_EXIT_CODE, BACKUP_DURATION), ended, seconds, code)
     if made is None:
         return values
     return {
@@ -113,11 +109,7 @@ def of_backup(ended: datetime, seconds: float, code: ExitCode, made: Made | None
 
 def of_cleanup(ended: datetime, seconds: float, code: ExitCode, cleaned: Cleaned | None) -> Values:
     """Return what a run of zenctl cleanup has to say; ``cleaned`` is None unless it did all that it set out to do."""
-    values = {
-        CLEANUP_LAST_RUN: ended.timestamp(),
-        CLEANUP_LAST_EXIT_CODE: float(code),
-        CLEANUP_DURATION: round(seconds, 3),
-    }
+    values = _of_run((CLEANUP_LAST_RUN, CLEANUP_LAST_EXIT_CODE, CLEANUP_DURATION), ended, seconds, code)
     if cleaned is None:
         return values
     return {
@@ -126,6 +118,11 @@ def of_cleanup(ended: datetime, seconds: float, code: ExitCode, cleaned: Cleaned
         CLEANUP_DELETED: float(cleaned.deleted),
         CLEANUP_DOUBTFUL: float(cleaned.doubtful),
     }
+
+
+def _of_run(metrics: tuple[Metric, Metric, Metric], ended: datetime, seconds: float, code: ExitCode) -> Values:
+    """Return what every run has to say, however it ended: when that was, its exit code, how long it took."""
+    return dict(zip(metrics, (ended.timestamp(), float(code), round(seconds, 3)), strict=True))
 
 
 def of_verification(ended: datetime) -> Values:
