@@ -85,6 +85,21 @@ def test_the_spool_is_flat_in_memory():
     assert len(scratch.data) > 0
 
 
+def test_a_restart_gives_the_room_of_what_is_void_back():
+    scratch = MemoryScratch()
+    spool = Spool(scratch)
+    for restarts in (0, 1):
+        spool.begin(OBSERVATIONS)
+        for _ in range(restarts + 1):
+            for number in range(30):
+                spool.add(msgspec.json.encode(observation(f"{number}", message="x" * 100_000)))
+            spool.end()
+            kept = len(scratch.data)
+            if restarts:
+                spool.restart()
+                assert len(scratch.data) == spool.resources[-1].begin < kept
+
+
 def test_a_restarted_listing_leaves_nothing_of_the_first_in_the_archive():
     cluster, store = cluster_of(*old(5)), MemoryStore()
     gone = cluster.keys(OBSERVATIONS)[0]
