@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,6 @@ from tests.sandbox.world import served_sandbox
 CRD_FILE = Path(__file__).parents[2] / "zenctl" / "manifests" / "crd.yaml"
 
 _HERE = Path(__file__).parent
-_NAMESPACES_END_SECONDS = 120.0
 _SANDBOX, _REAL = "sandbox", "real"
 
 Rules = Sequence[Mapping[str, Sequence[str]]]
@@ -190,22 +188,7 @@ def observation_crd(kubectl: Kubectl) -> Iterator[ServedCrd]:
     kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{crd.name}")
     yield crd
     if not existed:
-        _wait_for_namespaces(kubectl)
         kubectl("delete", "crd", crd.name, "--wait=false")
-
-
-def _wait_for_namespaces(kubectl: Kubectl) -> None:
-    """Let the namespace controller end what it has begun.
-
-    While a CRD goes, discovery tells of a group that is not served. A namespace that is deleted meanwhile fails, and
-    stands in line again behind all the others, as do those of the tests that come next.
-    """
-    deadline = time.monotonic() + _NAMESPACES_END_SECONDS
-    while time.monotonic() < deadline:
-        found = kubectl.json("get", "namespaces")["items"]
-        if not any(item["metadata"].get("deletionTimestamp") for item in found):
-            return
-        time.sleep(0.5)
 
 
 def _grant(user: str, rules: Rules, namespace: str | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -230,8 +230,15 @@ class ControlPlane:
         self.apiserver.stop(grace_seconds=grace_seconds)
 
     def start_apiserver(self) -> None:
-        """Start the API server again, at the same address, and wait until it is ready."""
+        """Start the API server again, at the same address, and wait until it is ready.
+
+        The controllers begin anew with it: each outage makes them wait longer before they look again, up to a minute,
+        and what a test is about would wait for them.
+        """
         self._start_apiserver_on(self._port)
+        if self._controllers:
+            self.controller_manager.stop()
+            self.controller_manager.start(self._controller_manager_command())
 
     def restart_apiserver(self, *, grace_seconds: float = 0.0) -> None:
         """Stop and start the API server; address, certificates, users and data stay."""
