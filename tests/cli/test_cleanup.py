@@ -118,6 +118,22 @@ def test_the_audit_log_and_the_candidates_go_where_they_are_told(world, tmp_path
     assert not (world.store / "cleanup-audit.ndjson").exists()
 
 
+def test_an_audit_log_that_cannot_be_written_deletes_nothing(world, tmp_path):
+    ran = run(*world.at(*WEEK, "--audit-log", str(tmp_path / "missing" / "log"), "--yes"))
+    assert (ran.code, ran.stdout) == (5, "")
+    assert ran.complaint.startswith(f"cannot write {tmp_path}/missing/log: ")
+    assert deletes(world) == []
+    assert list(world.store.glob("*.tar")) == []
+
+
+def test_an_audit_log_of_somebody_else_deletes_nothing(world):
+    world.store.mkdir()
+    (world.store / "cleanup-audit.ndjson").mkdir()
+    ran = run(*world.at(*WEEK, "--yes"))
+    assert (ran.code, deletes(world)) == (5, [])
+    assert ran.complaint.startswith("cannot write ")
+
+
 def test_undo_creates_what_was_deleted_and_asks_first(world):
     run(*world.at(*WEEK, "--yes"))
     gone, world.events[:] = list(world.events), []

@@ -21,11 +21,17 @@ class LineFile:
         self.count = 0
         self._fd: int | None = None
 
+    def open(self) -> None:
+        """Make the file now, for whoever must know that it can be written before there is a line."""
+        if self._fd is None:
+            with translated("cannot write", str(self.path)):
+                self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
     def write(self, line: bytes) -> None:
         """Append a line, making the file with the first one."""
+        self.open()
+        assert self._fd is not None
         with translated("cannot write", str(self.path)):
-            if self._fd is None:
-                self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             rest = memoryview(bytes(line).rstrip(b"\n") + b"\n")
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
@@ -54,10 +60,15 @@ class BlobLines:
         self._store = store
         self._sink: BlobSink | None = None
 
-    def write(self, line: bytes) -> None:
-        """Append a line, beginning the blob with the first one."""
+    def open(self) -> None:
+        """Begin the blob now, for whoever must know that the store takes it before there is a line."""
         if self._sink is None:
             self._sink = self._store.put(self.name)
+
+    def write(self, line: bytes) -> None:
+        """Append a line, beginning the blob with the first one."""
+        self.open()
+        assert self._sink is not None
         self._sink.write(bytes(line).rstrip(b"\n") + b"\n")
 
     def close(self) -> None:

@@ -232,7 +232,7 @@ class _How(NamedTuple):
 
 def _clean(session: Session, run: Run[Cleaned], asked: _Asked, how: _How, request: UndoRequest | None) -> Report:
     from zenctl.cleanup.report import outcome_report, plan_report
-    from zenctl.cleanup.run import SKEW_SAID, Question, may_delete, nothing_done, read_and_plan
+    from zenctl.cleanup.run import Answer, Question, may_delete, nothing_done, read_and_plan
     from zenctl.cleanup.spool import Spool
     from zenctl.ports import ListQuery
     from zenctl.unattended.metrics import Cleaned
@@ -243,8 +243,6 @@ def _clean(session: Session, run: Run[Cleaned], asked: _Asked, how: _How, reques
         spool = Spool(scratch)
         question = Question(asked.api_group, asked.rules, query, asked.limits, asked.max_skew)
         plan = read_and_plan(ports, question, spool)
-        if abs(plan.skew) > SKEW_SAID:
-            session.note(f"the API server's clock and the local one differ by {abs(plan.skew)}; the server's counts")
         _write_candidates(how.candidates, plan, spool)
         planned = plan_report(plan)
         if plan.tripped:
@@ -266,7 +264,7 @@ def _clean(session: Session, run: Run[Cleaned], asked: _Asked, how: _How, reques
         report = outcome_report(outcome, audit)
         run.ended(report.verdict, outcome.failures[0].error.message if outcome.failures else "")
         if report.verdict is ExitCode.GOOD:
-            run.done = Cleaned(report.data.deleted, plan.doubtful)  # type: ignore[attr-defined]
+            run.done = Cleaned(outcome.count(Answer.DELETED), plan.doubtful)
         return report
 
 
@@ -289,12 +287,13 @@ def _carry_out(
     if how.qps is not None:
         workers = PacedWorkers(workers, session.clock, how.qps)
     ports = _ports(session, workers)
-    undo = archive(ports, plan, spool, request)
-    run.cluster = undo.cluster_name
-    session.note(
-        f"archived {undo.objects:,} Observations; zenctl cleanup undo {undo.archive_id[:8]} brings them back"
-    )
-    with audit_log(how.audit_file, session.store, undo.name) as log:
+    with audit_log(how.audit_file, session.store, request.archive_id) as log:
+        undo = archive(ports, plan, spool, request)
+        log.lines.open()  # nothing may go that could not be written down
+        run.cluster = undo.cluster_name
+        session.note(
+            f"archived {undo.objects:,} Observations; zenctl cleanup undo {undo.archive_id[:8]} brings them back"
+        )
         common = Common(undo.archive_id, plan.policy, plan.now)
         outcome = delete(ports, plan, spool, Audit(log.lines, session.clock, common), undo)
     _keep_record(session, undo, outcome, how.keep_undo)

@@ -490,10 +490,11 @@ class AuditLog(NamedTuple):
 
 
 @contextmanager
-def audit_log(path: str, store: BlobStore, archive: str) -> Iterator[AuditLog]:
+def audit_log(path: str, store: BlobStore, run_id: str) -> Iterator[AuditLog]:
     """Yield the audit log: a file that was named, else one file in a folder of archives, else a blob of its own.
 
-    What was written is kept, however the block ends.
+    A named file that cannot be written is refused before the block begins. What was written is kept, however it ends.
+    Raises Denied, Unreachable.
     """
     from zenctl.blob.folder import FolderStore
     from zenctl.blob.lines import BlobLines, LineFile
@@ -502,8 +503,10 @@ def audit_log(path: str, store: BlobStore, archive: str) -> Iterator[AuditLog]:
     if path or isinstance(store, FolderStore):
         file = local_path(path) if path else store.path / AUDIT_FILE  # type: ignore[attr-defined]
         lines, label = LineFile(file), str(file)
+        if path:
+            lines.open()
     else:
-        label = archive.removesuffix(".tar") + AUDIT_SUFFIX
+        label = f"zen-cleanup_{run_id}{AUDIT_SUFFIX}"
         lines = BlobLines(store, label)
     try:
         yield AuditLog(lines, label)
