@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 
 from tests.apiserver import Answer, Request
@@ -23,7 +24,9 @@ from tests.cli.runner import environment, modules_after, run, start_program
 from tests.cli.world import CONFIG_MAPS, EVENTS, OLD, World, a_world
 from tests.dataset import samples
 from tests.sandbox.world import kubeconfig_of, with_observations
-from zenctl.blob.object import PART_BYTES
+from zenctl.blob.clouds import connect
+from zenctl.blob.object import PART_BYTES, ObjectStore
+from zenctl.blob.urls import parse_store_url
 
 FEW, COUNT = 500, 2_500
 PLURAL = "zenevents.zen.kube-zen.io"
@@ -53,6 +56,44 @@ def stored_at(server: Server, url: str) -> dict[str, str]:
 def data_of(stdout: str) -> Any:
     """Return what a report says as JSON."""
     return json.loads(stdout)["data"]
+
+
+@pytest.mark.parametrize("kind", ["s3", "az"])
+def test_a_cleanup_and_its_undo_with_the_archive_encrypted(kind, request, tmp_path, monkeypatch):
+    server: Server = request.getfixturevalue(kind)
+    environ = stored_at(server, server.at(server.new_bucket(), "clusters/eu"))
+    identity = pyrage.x25519.Identity.generate()
+    (tmp_path / "key.txt").write_text(f"{identity}\n")
+    documents = [sample.object for sample in samples(FEW, 3, seed=5, now=NOW)]
+
+    def zenctl(*arguments: str | Path, code: int = 0) -> Any:
+        done = run(*arguments, "--kubeconfig", kubeconfig, "-o", "json", "-q", environ=environ)
+        assert done.code == code, done.stderr
+        return json.loads(done.stdout) if done.stdout else done.stderr
+
+    with a_sandbox(tmp_path / "one", *documents) as kubeconfig:
+        more = ("--max-percent", "100", "--yes", "--encrypt-to", str(identity.to_public()))
+        cleaned = zenctl("cleanup", "--older-than", "7d", *more)["data"]
+        assert 0 < cleaned["deleted"] == cleaned["undo"]["objects"]
+        assert (cleaned["undo"]["encrypted"], cleaned["auditLog"]) == (
+            True, f"zen-cleanup_{cleaned['undo']['run']}.audit.ndjson",
+        )  # fmt: skip
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        store = session_store(environ)
+        (audit,) = [info for info in store.list(suffix=".audit.ndjson") if info.name == cleaned["auditLog"]]
+        assert store.get(audit.name, 0, audit.size_bytes).count(b'"answer":"deleted"') == cleaned["deleted"]
+        (listed,) = zenctl("cleanup", "runs")["data"]["runs"]
+        assert (listed["deleted"], listed["exitCode"]) == (cleaned["deleted"], 0)
+        assert "is encrypted" in zenctl("cleanup", "undo", "latest", "--yes", code=4)
+        undone = zenctl("cleanup", "undo", "latest", "--yes", "--identity", tmp_path / "key.txt")["data"]
+        assert undone["batches"][0]["done"] == {"created": cleaned["deleted"]}
+
+
+def session_store(environ: dict[str, str]) -> ObjectStore:
+    """Return the store that the environment names."""
+    url = parse_store_url(environ["ZENCTL_STORE"])
+    return ObjectStore(url, connect(url, environ, timeout_seconds=10))
 
 
 @pytest.mark.parametrize("kind", ["s3", "az"])
