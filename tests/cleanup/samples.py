@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from tests.archive.fakes import MemoryStore
 from tests.fakes import NOW, FakeCluster, FixedClock, SequentialWorkers, SilentProgress
 from zenctl.cleanup.brakes import NO_LIMITS, Limits
 from zenctl.cleanup.judge import Policy, Rule
-from zenctl.cleanup.plan import Candidate, Plan
+from zenctl.cleanup.plan import Candidate, Plan, Planner
 from zenctl.cleanup.run import (
     Answer,
     CleanupPorts,
@@ -25,7 +26,7 @@ from zenctl.cleanup.run import (
 )
 from zenctl.cleanup.spool import Spool
 from zenctl.core.instants import format_instant
-from zenctl.core.objects import ObjectKey, RawObject
+from zenctl.core.objects import ObjectKey, RawObject, ResourceType
 from zenctl.core.observation import GROUP, ObservationFields
 from zenctl.ports import ALL, BlobStore, ListQuery
 from zenctl.product.crd import OBSERVATIONS
@@ -159,3 +160,13 @@ def carried_out(cluster: FakeCluster, found: Planned, store: BlobStore | None = 
     ports = ports_of(cluster)
     undo = archive(ports, found.plan, found.spool, request_to(store or MemoryStore()))
     return delete(ports, found.plan, found.spool, Notes(), undo)
+
+
+def plan_cleanup(
+    objects: Iterable[tuple[ResourceType, RawObject[ObservationFields]]], policy: Policy, now: datetime
+) -> Plan:
+    """Judge every Observation and return the plan."""
+    planner = Planner(policy, now)
+    for resource, item in objects:
+        planner.add(resource, item)
+    return planner.plan()

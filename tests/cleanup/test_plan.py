@@ -17,13 +17,12 @@ from dateutil import parser as dateutil_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cleanup.samples import CUTOFF, OLD, RULE, WEEK, YOUNG, ago, fields, observation, raw
+from tests.cleanup.samples import CUTOFF, OLD, RULE, WEEK, YOUNG, ago, fields, observation, plan_cleanup, raw
 from tests.dataset import NOW as DATASET_NOW
 from tests.dataset import as_served, samples
 from tests.fakes import NOW
 from zenctl.cleanup import judge as judge_module
 from zenctl.cleanup.judge import Judgement, Policy, Reason, Rule, judge
-from zenctl.cleanup.plan import plan_cleanup
 from zenctl.core.instants import format_instant, parse_instant
 from zenctl.core.objects import ObjectKey, RawObject, ResourceType
 from zenctl.core.observation import AgeSource, ObservationFields

@@ -185,13 +185,3 @@ def candidate(resource: ResourceType, item: RawObject[ObservationFields], judgem
         size_bytes=len(item.body),
         judgement=judgement,
     )
-
-
-def plan_cleanup(
-    objects: Iterable[tuple[ResourceType, RawObject[ObservationFields]]], policy: Policy, now: datetime
-) -> Plan:
-    """Judge every Observation and return the plan."""
-    planner = Planner(policy, now)
-    for resource, item in objects:
-        planner.add(resource, item)
-    return planner.plan()
