@@ -20,6 +20,7 @@ from zenctl.cli.arguments import (
     duration,
     words,
 )
+from zenctl.cli.event_filters import Categories, Severities, Sources, Words
 from zenctl.cli.keys import EncryptToOption, RecipientsFileOption
 from zenctl.cli.options import command, new_group
 from zenctl.cli.session import Session, audit_log, local_path, new_file, read_local, scratch_file
@@ -50,18 +51,6 @@ app = new_group("cleanup", "Delete settled Observations by real dates; list such
 app.add_typer(cleanup_runs.app)
 
 _CODES = (ExitCode.PARTIAL, ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.DENIED, ExitCode.DAMAGED)
-
-Words = list[str] | None
-Severities = Annotated[
-    Words,
-    typer.Option("--severity", metavar="SEVERITY", help="Only these severities; repeatable.", show_default=False),
-]
-Sources = Annotated[
-    Words, typer.Option("--source", metavar="SOURCE", help="Only what these tools found.", show_default=False)
-]
-Categories = Annotated[
-    Words, typer.Option("--category", metavar="CATEGORY", help="Only these categories.", show_default=False)
-]
 
 
 @command(app, codes=_CODES, group_default=True)
