@@ -1,4 +1,4 @@
-"""The options by which the commands of ``zenctl events`` choose Observations, and their reading into filters."""
+"""The options by which commands choose Observations, and their reading into filters for those of ``zenctl events``."""
 
 from __future__ import annotations
 
