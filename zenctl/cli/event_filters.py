@@ -1,4 +1,4 @@
-"""The options by which commands choose Observations, and their reading into filters for those of ``zenctl events``."""
+"""The options by which commands choose Observations, and their reading into the filters of ``zenctl events``."""
 
 from __future__ import annotations
 
